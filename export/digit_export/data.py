@@ -1,0 +1,93 @@
+"""The rows an export needs: training rows to calibrate with, others to check parity on."""
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+from digit_runtime.contract import Labels, Pixels
+from digit_runtime.errors import InputNotFoundError, PixelsError
+from digit_runtime.pixels import read_csv, read_labels
+
+# What the notebook held out; used for models that do not say what they did.
+_VALIDATION_FRACTION: Final = 0.2
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Labelled digits: uint8 ``[N, 784]``, uint8 ``[N]``."""
+
+    pixels: Pixels
+    labels: Labels
+
+
+class Data:
+    """The CSV files, read once and only when something must be exported.
+
+    Args:
+        train: The training CSV.
+        test: The test CSV and the CSV of its labels, if there are any.
+    """
+
+    def __init__(self, train: Path, test: tuple[Path, Path] | None) -> None:
+        if not train.is_file():
+            raise InputNotFoundError(
+                f"{train}: no such file; calibration and parity need training rows: "
+                f"run digit-data fetch --out {train.parent}"
+            )
+        self.train_path = train
+        self.test_paths = test
+
+    @cached_property
+    def hashes(self) -> dict[str, str]:
+        """SHA-256 of each file, by its role."""
+        paths = {"train": self.train_path}
+        if self.test_paths:
+            paths |= dict(zip(("test", "test_labels"), self.test_paths, strict=True))
+        return {role: _sha256(path) for role, path in paths.items()}
+
+    @cached_property
+    def train(self) -> Rows:
+        """All rows of the training CSV; raises PixelsError and kin."""
+        pixels, labels = read_csv(self.train_path)
+        if labels is None:
+            raise PixelsError(f"{self.train_path}: has no label column; expected train.csv")
+        return Rows(pixels, labels)
+
+    @cached_property
+    def test(self) -> Rows | None:
+        """The test rows, if there are any; raises PixelsError and kin."""
+        if not self.test_paths:
+            return None
+        pixels, _ = read_csv(self.test_paths[0])
+        labels = read_labels(self.test_paths[1])
+        if len(pixels) != len(labels):
+            raise PixelsError(
+                f"{self.test_paths[1]}: has {len(labels):,} rows, "
+                f"{self.test_paths[0]} has {len(pixels):,}"
+            )
+        return Rows(pixels, labels)
+
+    def split(self, validation_rows: int | None) -> tuple[Rows, dict[str, Rows]]:
+        """Return the rows to draw from, and by name those to check parity on.
+
+        Args:
+            validation_rows: How many of the last rows of the training CSV the training
+                held out; None if not known.
+        """
+        pixels, labels = self.train.pixels, self.train.labels
+        count = validation_rows or round(len(pixels) * _VALIDATION_FRACTION)
+        if not 0 < count < len(pixels):
+            raise PixelsError(
+                f"{self.train_path}: has {len(pixels):,} rows, too few to hold out {count:,}"
+            )
+        checked = {"validation": Rows(pixels[-count:], labels[-count:])}
+        if self.test:
+            checked["test"] = self.test
+        return Rows(pixels[:-count], labels[:-count]), checked
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,119 @@
+"""Put exported files into their model directory, so that its manifest is never wrong."""
+
+import hashlib
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from digit_runtime.atomic import replacing, writing
+from digit_runtime.errors import OutputError
+from digit_runtime.manifest import MANIFEST_NAME, Manifest, ModelFile, Parity
+
+from digit_export import card
+from digit_export.reference import REFERENCE_NAME
+from digit_export.sources import Source
+from digit_export.targets import TARGETS, Target
+
+CARD_NAME: Final = "README.md"
+
+
+@dataclass(frozen=True)
+class NewFile:
+    """An exported file that passed its gate. `source` is its fingerprint."""
+
+    target: Target
+    content: bytes
+    parity: Mapping[str, Parity]
+    source: str
+
+    def entry(self, model: str) -> ModelFile:
+        """Return what the manifest of `model` says of it."""
+        return ModelFile(
+            path=self.target.path(model),
+            format=self.target.format,
+            precision=self.target.precision,
+            sha256=hashlib.sha256(self.content).hexdigest(),
+            bytes=len(self.content),
+            parity=self.parity,
+            source=self.source,
+        )
+
+
+def ensure_writable(directory: Path) -> None:
+    """Raise OutputError now rather than after minutes of work."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=directory):
+            pass
+    except OSError as error:
+        raise OutputError(f"{directory}: cannot be written: {error.strerror}") from error
+
+
+def publish(
+    source: Source, new: Sequence[NewFile], reference: bytes, provenance: Mapping[str, Any]
+) -> Manifest:
+    """Publish `new` and what describes it; return the manifest, which is written last.
+
+    All files are written before the first is renamed to its place. While they are being
+    renamed the manifest does not list them, so it never names a file with other bytes.
+
+    Args:
+        source: The model; files that were exported from the same weights stay listed.
+        new: The files.
+        reference: The bytes of reference.npz.
+        provenance: Replaces what the manifest says about the same keys.
+
+    Raises:
+        OutputError: Something cannot be written. If that is noticed before the first
+            rename, as with a full disk, nothing has changed.
+    """
+    recorded = source.recorded or Manifest(source.name)
+    entries = {file.target: file.entry(source.name) for file in new}
+    manifest = Manifest(
+        name=source.name,
+        files=_merge(_kept(source, provenance), list(entries.values())),
+        provenance={**(source.current.provenance if source.current else {}), **provenance},
+    )
+    with ExitStack() as stack:
+        for file in new:
+            path = source.directory / file.target.path(source.name)
+            stack.enter_context(replacing(path)).write_bytes(file.content)
+        stack.enter_context(replacing(source.directory / REFERENCE_NAME)).write_bytes(reference)
+        readme = stack.enter_context(replacing(source.directory / CARD_NAME))
+        readme.write_bytes(card.text(manifest).encode())
+        changing = {entry.path for entry in entries.values()} - {
+            old.path for old in recorded.files if old in manifest.files
+        }
+        meanwhile = tuple(old for old in recorded.files if old.path not in changing)
+        if meanwhile != recorded.files:
+            _write(source.directory, replace(recorded, files=meanwhile))
+    _write(source.directory, manifest)
+    return manifest
+
+
+def _kept(source: Source, provenance: Mapping[str, Any]) -> list[ModelFile]:
+    """Return the listed files that are still of these weights and this calibration."""
+    if not source.current:
+        return []
+    calibrated = {(target.format, target.precision) for target in TARGETS if target.calibrated}
+    same = provenance.get("calibration") in (None, source.current.provenance.get("calibration"))
+    return [
+        file
+        for file in source.current.files
+        if same or (file.format, file.precision) not in calibrated
+    ]
+
+
+def _merge(kept: Sequence[ModelFile], new: Sequence[ModelFile]) -> tuple[ModelFile, ...]:
+    files = {(file.format, file.precision): file for file in (*kept, *new)}
+    order = [(target.format, target.precision) for target in TARGETS]
+    known = [files.pop(key) for key in order if key in files]
+    return (*known, *files.values())
+
+
+def _write(directory: Path, manifest: Manifest) -> None:
+    with writing(directory / MANIFEST_NAME) as stream:
+        stream.write(manifest.to_json().encode())

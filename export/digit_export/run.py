@@ -1,0 +1,155 @@
+"""From Keras files to published exports: the story that `digit-export` tells."""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from digit_runtime.errors import DigitError
+from digit_runtime.manifest import ModelFile, Parity, verify_file
+
+from digit_export.calibrate import CALIBRATION_ROWS, draw
+from digit_export.data import Data
+from digit_export.fingerprint import fingerprint, tools
+from digit_export.publish import NewFile, ensure_writable, publish
+from digit_export.reference import REFERENCE_NAME, REFERENCE_ROWS, renewed
+from digit_export.sources import Source
+from digit_export.targets import Target
+
+EXPORTED = "exported"
+UP_TO_DATE = "up to date"
+NOT_PUBLISHED = "not published"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one target; `reasons` says why it was not published."""
+
+    target: Target
+    path: Path
+    status: str
+    bytes: int = 0
+    sha256: str = ""
+    parity: Mapping[str, Parity] = field(default_factory=dict)
+    reasons: Sequence[str] = ()
+
+
+def export(
+    source: Source,
+    targets: Sequence[Target],
+    data: Data,
+    seed: int = 0,
+    force: bool = False,
+    report: Callable[[str], None] = lambda line: None,
+) -> list[Outcome]:
+    """Export one model: convert, check, and publish what passes.
+
+    A file whose model, data, settings and tools are those it was published with is up to
+    date: it is left as it is, its figures too.
+
+    Args:
+        source: The Keras model and its directory.
+        targets: What to export.
+        data: Rows to calibrate with and to check on.
+        seed: Of the rows drawn for calibration and reference.
+        force: Export what is up to date, too.
+        report: Called with what is being done.
+
+    Raises:
+        DigitError: The Keras file, the data or the directory is unusable. Nothing has
+            changed then.
+    """
+    keys = {target: fingerprint(source, target, data.hashes, seed) for target in targets}
+    fresh = {} if force else _up_to_date(source, keys)
+    todo = [target for target in targets if target not in fresh]
+    made = _make(source, todo, keys, data, seed, report) if todo else {}
+    return [made.get(target) or _unchanged(source, target, fresh[target]) for target in targets]
+
+
+def _up_to_date(source: Source, keys: Mapping[Target, str]) -> dict[Target, ModelFile]:
+    found = {}
+    for target, key in keys.items():
+        listed = source.current.select(target.format, target.precision) if source.current else []
+        for entry in listed:
+            try:
+                verify_file(source.directory / entry.path, entry)
+            except DigitError:
+                continue
+            if entry.source == key:
+                found[target] = entry
+    return found
+
+
+def _make(
+    source: Source,
+    targets: Sequence[Target],
+    keys: Mapping[Target, str],
+    data: Data,
+    seed: int,
+    report: Callable[[str], None],
+) -> dict[Target, Outcome]:
+    ensure_writable(source.directory)
+    rows, checked = data.split(source.validation_rows)
+    calibration = draw(rows.pixels, rows.labels, CALIBRATION_ROWS, [seed, 0])
+    examples = draw(rows.pixels, rows.labels, REFERENCE_ROWS, [seed, 1])
+    report(f"{source.name}: loading {source.path.name}")
+    # TensorFlow takes seconds to import, and is not needed where all is up to date.
+    from digit_export.build import build
+    from digit_export.network import Network
+
+    network = Network.load(source.path)
+    outcomes, new = {}, []
+    for built in build(source.name, network, targets, calibration.pixels, checked, report):
+        file = NewFile(built.target, built.content, built.parity, keys[built.target])
+        entry = file.entry(source.name)
+        if not built.misses:
+            new.append(file)
+        outcomes[built.target] = Outcome(
+            built.target,
+            source.directory / entry.path,
+            NOT_PUBLISHED if built.misses else EXPORTED,
+            entry.bytes,
+            entry.sha256,
+            built.parity,
+            built.misses,
+        )
+    if new:
+        reference = renewed(
+            source.directory / REFERENCE_NAME, examples, network.predict(examples.pixels)
+        )
+        publish(
+            source,
+            new,
+            reference,
+            {
+                "model": _model(source, network.parameters),
+                "calibration": {
+                    "rows": len(calibration.labels),
+                    "seed": seed,
+                    "sha256": calibration.sha256,
+                },
+                "reference": {
+                    "file": REFERENCE_NAME,
+                    "sha256": hashlib.sha256(reference).hexdigest(),
+                    "bytes": len(reference),
+                    "rows": len(examples.labels),
+                },
+                "export": {"tools": tools(), "data": data.hashes},
+            },
+        )
+    return outcomes
+
+
+def _model(source: Source, parameters: int) -> dict[str, Any]:
+    return {
+        "file": source.path.name,
+        "sha256": source.sha256,
+        "bytes": source.path.stat().st_size,
+        "parameters": parameters,
+    }
+
+
+def _unchanged(source: Source, target: Target, entry: ModelFile) -> Outcome:
+    path = source.directory / entry.path
+    return Outcome(target, path, UP_TO_DATE, entry.bytes, entry.sha256, entry.parity)

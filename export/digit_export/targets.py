@@ -1,0 +1,74 @@
+"""What can be exported: one row per file, with the gate it must pass to be published.
+
+A new precision is one row here and the function that it names. A new container is one
+exporter module with such functions, and one engine in `digit_runtime.backends`.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+REVISION: Final = 1
+"""Raise it when an exporter writes other bytes than before, so that all files are renewed."""
+
+
+@dataclass(frozen=True)
+class Gate:
+    """How far a file may be from the Keras model, on the validation and on the test rows.
+
+    None leaves that figure free. Fractions from 0 to 1, not percent.
+    """
+
+    max_difference: float | None = None
+    """Of any probability. A changed answer that this much explains is a tie and passes."""
+    min_agreement: float | None = None
+    """Fraction of rows with Keras's answer."""
+    max_accuracy_loss: float | None = None
+
+
+@dataclass(frozen=True)
+class Target:
+    """One file to export."""
+
+    format: str
+    precision: str
+    exporter: str
+    """``module:function``, a function from (Network, calibration pixels) to the file's bytes."""
+    gate: Gate
+    calibrated: bool = False
+    """Whether the calibration rows determine the file."""
+
+    @property
+    def name(self) -> str:
+        """For people: "onnx int8"."""
+        return f"{self.format} {self.precision}"
+
+    def path(self, model: str) -> str:
+        """Return where the file goes in the directory of `model`, with forward slashes."""
+        return f"{self.format}/{model}-{self.precision}.{self.format}"
+
+
+_EXACT: Final = Gate(max_difference=1e-4, min_agreement=1.0)
+_HALF: Final = Gate(max_difference=1e-2)
+_QUANTIZED: Final = Gate(min_agreement=0.997, max_accuracy_loss=0.0010)
+
+TARGETS: Final = (
+    Target("onnx", "float32", "digit_export.to_onnx:float32", _EXACT),
+    Target("onnx", "float16", "digit_export.to_onnx:float16", _HALF),
+    Target("onnx", "dynamic", "digit_export.to_onnx:dynamic", _QUANTIZED),
+    Target("onnx", "int8", "digit_export.to_onnx:int8", _QUANTIZED, calibrated=True),
+    Target("tflite", "float32", "digit_export.to_tflite:float32", _EXACT),
+    Target("tflite", "float16", "digit_export.to_tflite:float16", _HALF),
+    Target("tflite", "dynamic", "digit_export.to_tflite:dynamic", _QUANTIZED),
+    Target("tflite", "int8", "digit_export.to_tflite:int8", _QUANTIZED, calibrated=True),
+)
+FORMATS: Final = tuple(dict.fromkeys(target.format for target in TARGETS))
+PRECISIONS: Final = tuple(dict.fromkeys(target.precision for target in TARGETS))
+
+
+def select(format: str, precision: str) -> list[Target]:
+    """Return the rows of that format and precision; "all" stands for any."""
+    return [
+        target
+        for target in TARGETS
+        if format in ("all", target.format) and precision in ("all", target.precision)
+    ]

@@ -1,0 +1,57 @@
+"""ONNX files: tf2onnx translates the network, `simplify` cleans it, `quantize` shrinks it."""
+
+from functools import lru_cache
+from typing import Final
+
+import onnx
+import tf2onnx
+from digit_runtime.contract import Pixels
+
+from digit_export import quantize
+from digit_export.network import Network
+from digit_export.simplify import simplify
+
+# The first opset whose operators all of this needs, so that old onnxruntimes read it too.
+OPSET: Final = 17
+
+
+def float32(network: Network, calibration: Pixels) -> bytes:
+    """Return the network as it is."""
+    return _bytes(graph(network))
+
+
+def float16(network: Network, calibration: Pixels) -> bytes:
+    """Return it with weights stored as float16; see `quantize.half_weights`."""
+    return _bytes(quantize.half_weights(graph(network)))
+
+
+def dynamic(network: Network, calibration: Pixels) -> bytes:
+    """Return it with int8 dense weights; see `quantize.dynamic`."""
+    return _bytes(quantize.dynamic(graph(network)))
+
+
+def int8(network: Network, calibration: Pixels) -> bytes:
+    """Return it with int8 weights and activations; see `quantize.static`."""
+    return _bytes(quantize.static(graph(network), calibration))
+
+
+@lru_cache(maxsize=1)
+def graph(network: Network) -> onnx.ModelProto:
+    """Return the network as a float32 ONNX model, from "pixels" to "probabilities"."""
+    model, _ = tf2onnx.convert.from_function(
+        network.serve, input_signature=network.serve.input_signature, opset=OPSET
+    )
+    model = simplify(model, network.layers)
+    model.graph.name = network.model.name
+    for value in (*model.graph.input, *model.graph.output):
+        value.type.tensor_type.shape.dim[0].dim_param = "N"
+    # tf2onnx declares operator sets that it did not use.
+    used = {node.domain for node in model.graph.node}
+    for opset in [opset for opset in model.opset_import if opset.domain not in used]:
+        model.opset_import.remove(opset)
+    return model
+
+
+def _bytes(model: onnx.ModelProto) -> bytes:
+    content: bytes = model.SerializeToString(deterministic=True)
+    return content

@@ -1,0 +1,106 @@
+"""The inference engines this runtime can use, as one table.
+
+A new engine is one file with an `open` function and one entry here.
+"""
+
+import importlib
+import importlib.util
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Final, Protocol
+
+from digit_runtime.contract import Pixels, Probabilities
+from digit_runtime.errors import EngineNotInstalledError
+
+
+class Session(Protocol):
+    """A model file loaded by an engine, its inputs and outputs checked."""
+
+    def run(self, pixels: Pixels) -> Probabilities:
+        """Map C-contiguous uint8 ``[N, 784]``, N at least 1, to float32 ``[N, 10]``.
+
+        May be called from several threads. The result is the caller's to keep.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Engine:
+    """One inference engine: what it reads and what must be installed for it."""
+
+    name: str
+    format: str
+    """The format it reads, which is also the file's suffix."""
+    packages: tuple[str, ...]
+    """Import names, any of which will do, the preferred one first."""
+    extra: str
+    """``pip install "digit-runtime[extra]"`` installs it."""
+    module: str
+    """Holds ``open(path: Path, threads: int) -> Session``."""
+
+    def installed_package(self) -> str | None:
+        """Return the import name that is there, without importing it."""
+        for package in self.packages:
+            if importlib.util.find_spec(package) is not None:
+                return package
+        return None
+
+    def open(self, path: Path, threads: int) -> Session:
+        """Load a model file.
+
+        Raises:
+            ImportError: The engine is not installed; see `choose`.
+            ModelFileError: The file is damaged or not of this format.
+            ContractError: Its inputs or outputs are not the contract's.
+        """
+        session: Session = self.implementation().open(path, threads)
+        return session
+
+    def implementation(self) -> ModuleType:
+        """Import and return `module`, and with it the engine's package."""
+        return importlib.import_module(self.module)
+
+    @property
+    def distribution(self) -> str:
+        """The name by which pip knows the preferred package."""
+        return self.packages[0].replace("_", "-")
+
+
+ENGINES: Final = (
+    Engine(
+        "onnxruntime", "onnx", ("onnxruntime",), "onnx", "digit_runtime.backends.onnxruntime_engine"
+    ),
+    Engine(
+        "litert",
+        "tflite",
+        # Google's older package is what 32-bit Raspberry Pi OS can still install.
+        ("ai_edge_litert", "tflite_runtime"),
+        "tflite",
+        "digit_runtime.backends.litert_engine",
+    ),
+)
+FORMATS: Final = tuple(dict.fromkeys(engine.format for engine in ENGINES))
+
+
+def engines_for(format: str) -> list[Engine]:
+    """Return the installed engines that read `format`, the preferred one first."""
+    return [e for e in ENGINES if e.format == format and e.installed_package()]
+
+
+def choose(format: str, name: str = "auto") -> Engine:
+    """Return the engine of that name for `format`, or with "auto" the preferred one.
+
+    Raises:
+        EngineNotInstalledError: There is none; says the pip command.
+    """
+    able = [e for e in ENGINES if e.format == format and name in ("auto", e.name)]
+    if not able:
+        raise EngineNotInstalledError(f"the engine {name} does not read .{format} files")
+    for engine in able:
+        if engine.installed_package():
+            return engine
+    raise EngineNotInstalledError(
+        f"no engine for .{format} files is installed: "
+        f'pip install "digit-runtime[{able[0].extra}]" (or pip install {able[0].distribution})'
+    )

@@ -1,0 +1,73 @@
+"""TFLite files through LiteRT (ai-edge-litert), or its predecessor tflite_runtime."""
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from digit_runtime.backends import Session
+from digit_runtime.contract import LABELS, PIXELS, Pixels, Probabilities
+from digit_runtime.errors import ContractError, EngineError, ModelFileError
+
+try:
+    from ai_edge_litert.interpreter import Interpreter
+except ImportError:
+    from tflite_runtime.interpreter import Interpreter
+
+
+class LiteRTSession:
+    """An interpreter, resized to the batch it is given; one caller at a time."""
+
+    def __init__(self, interpreter: Any) -> None:
+        self._interpreter = interpreter
+        self._input = interpreter.get_input_details()[0]["index"]
+        self._output = interpreter.get_output_details()[0]["index"]
+        self._rows = 0
+        self._lock = threading.Lock()
+
+    def run(self, pixels: Pixels) -> Probabilities:
+        """See `digit_runtime.backends.Session`."""
+        with self._lock:
+            try:
+                if len(pixels) != self._rows:
+                    self._resize(len(pixels))
+                self._interpreter.set_tensor(self._input, pixels)
+                self._interpreter.invoke()
+                probabilities: Probabilities = self._interpreter.get_tensor(self._output)
+            except (RuntimeError, ValueError) as error:
+                raise EngineError(f"litert failed: {str(error)[:200]}") from error
+        return probabilities
+
+    def _resize(self, rows: int) -> None:
+        # Zero until it has worked, so that a failure is not remembered as a size.
+        self._rows = 0
+        self._interpreter.resize_tensor_input(self._input, (rows, PIXELS))
+        self._interpreter.allocate_tensors()
+        self._rows = rows
+
+
+def open(path: Path, threads: int) -> Session:
+    """Load `path` with that many threads."""
+    try:
+        interpreter = Interpreter(model_content=path.read_bytes(), num_threads=threads)
+        interpreter.allocate_tensors()
+    except (RuntimeError, ValueError, OSError) as error:
+        raise ModelFileError(f"{path}: not a readable TFLite file: {str(error)[:200]}") from error
+    inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
+    if _signature(inputs) != [(np.uint8, [-1, PIXELS])] or _signature(outputs) != [
+        (np.float32, [-1, LABELS])
+    ]:
+        raise ContractError(
+            f"{path}: maps {_describe(inputs)} to {_describe(outputs)}; "
+            f"expected uint8 [N, {PIXELS}] to float32 [N, {LABELS}]: export it with digit-export"
+        )
+    return LiteRTSession(interpreter)
+
+
+def _signature(tensors: list[dict[str, Any]]) -> list[tuple[type, list[int]]]:
+    return [(tensor["dtype"], list(tensor["shape_signature"])) for tensor in tensors]
+
+
+def _describe(tensors: list[dict[str, Any]]) -> str:
+    return " and ".join(f"{kind.__name__} {shape}" for kind, shape in _signature(tensors))

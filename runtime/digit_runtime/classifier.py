@@ -1,0 +1,113 @@
+"""The Python API: a loaded model that turns pixels into digits."""
+
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from digit_runtime import backends, models
+from digit_runtime.contract import LABELS, PIXELS, Labels, Pixels, Probabilities, as_pixels
+from digit_runtime.cpus import usable_cpus
+
+# Larger batches gain nothing on a CPU, and the activations of this many images still
+# fit a cache: one image of the cnn has 200 kB of them after its first layer.
+BATCH_ROWS: Final = 64
+
+
+class Classifier:
+    """A model file, checked and loaded by an engine; made by `digit_runtime.load`.
+
+    May be used from several threads.
+
+    Attributes:
+        path: The model file.
+        model: Its model's name.
+        format: "onnx" or "tflite".
+        precision: As its manifest states it; None for a file without manifest.
+        engine: The engine's name.
+        threads: How many threads the engine uses for one batch.
+    """
+
+    def __init__(self, file: models.FoundFile, engine: str = "auto", threads: int = 0) -> None:
+        """Verify `file` against its manifest and load it; 0 threads means all usable CPUs."""
+        chosen = backends.choose(file.format, engine)
+        file.verify()
+        self.path: Path = file.path
+        self.model = file.model
+        self.format = file.format
+        self.precision = file.precision
+        self.engine = chosen.name
+        self.threads = threads or usable_cpus()
+        self._run = chosen.open(file.path, self.threads).run
+
+    def __repr__(self) -> str:
+        return f"<Classifier {self.path} {self.engine} threads={self.threads}>"
+
+    def predict_proba(self, pixels: object) -> Probabilities:
+        """Return the probability of each digit, float32 ``[N, 10]``.
+
+        Args:
+            pixels: uint8 ``[N, 784]``, raw values from 0 (background) to 255 (ink);
+                ``[N, 28, 28]``, ``[784]`` and ``[28, 28]`` are accepted too.
+
+        Raises:
+            PixelsError: Another shape, or values that are not whole numbers in 0..255.
+            EngineError: The engine failed.
+        """
+        # The exact contract skips the general check, which would cost as much as the
+        # smallest model's inference.
+        if not (
+            type(pixels) is np.ndarray
+            and pixels.dtype == np.uint8
+            and pixels.ndim == 2
+            and pixels.shape[1] == PIXELS
+            and pixels.flags.c_contiguous
+        ):
+            pixels = as_pixels(pixels)
+        if 0 < len(pixels) <= BATCH_ROWS:
+            return self._run(pixels)
+        return self._in_batches(pixels)
+
+    def predict(self, pixels: object) -> Labels:
+        """Return the most probable digit of each image, uint8 ``[N]``; see `predict_proba`."""
+        labels: Labels = self.predict_proba(pixels).argmax(axis=1).astype(np.uint8)
+        return labels
+
+    def _in_batches(self, pixels: Pixels) -> Probabilities:
+        result = np.empty((len(pixels), LABELS), np.float32)
+        for start in range(0, len(pixels), BATCH_ROWS):
+            part = pixels[start : start + BATCH_ROWS]
+            result[start : start + len(part)] = self._run(part)
+        return result
+
+
+def load(
+    model: str | Path = "cnn",
+    *,
+    format: str | None = None,
+    precision: str | None = None,
+    engine: str = "auto",
+    threads: int | None = None,
+    artifacts: str | Path | None = None,
+) -> Classifier:
+    """Load a model by name ("cnn", "mlp") or from a ``.onnx`` or ``.tflite`` file.
+
+    Args:
+        model: A name under `artifacts`, or a file's path.
+        format: "onnx" or "tflite"; None for whichever an installed engine reads.
+        precision: "float32", "float16", "dynamic" or "int8"; None for the smallest there.
+        engine: "onnxruntime" or "litert"; "auto" for the one that reads the file.
+        threads: For one batch; None for all CPUs that this process may use.
+        artifacts: Folder of models; None for DIGIT_ARTIFACTS or the models that the
+            package carries.
+
+    Raises:
+        ModelNotFoundError: No such model or file.
+        ManifestError: A damaged manifest.
+        ModelFileError: A damaged file, or one that is not what its manifest says.
+        ContractError: A model with other inputs or outputs.
+        EngineNotInstalledError: No installed engine reads it.
+    """
+    folder = None if artifacts is None else Path(artifacts)
+    file = models.find(model, format, precision, engine, folder)
+    return Classifier(file, engine, threads or 0)

@@ -1,0 +1,57 @@
+"""The one interface that every exported file has, whatever its format.
+
+``pixels``: uint8 ``[N, 784]``, a 28x28 image row by row, 0 is background (black) and
+255 is ink (white), as in MNIST and Kaggle's CSV files. ``probabilities``: float32
+``[N, 10]``, softmax over the digits 0 to 9. N is free. Scaling and reshaping are layers
+of the model, so a client has no preprocessing to get wrong.
+"""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digit_runtime.errors import PixelsError
+
+CONTRACT_VERSION: Final = 1
+INPUT_NAME: Final = "pixels"
+OUTPUT_NAME: Final = "probabilities"
+SIDE: Final = 28
+PIXELS: Final = SIDE * SIDE
+LABELS: Final = 10
+
+Pixels = NDArray[np.uint8]
+Labels = NDArray[np.uint8]
+Probabilities = NDArray[np.float32]
+
+
+def as_pixels(images: object) -> Pixels:
+    """Return `images` as C-contiguous uint8 ``[N, 784]``, or say why they are not.
+
+    Accepts uint8 arrays of shape ``[784]``, ``[28, 28]``, ``[N, 784]`` and
+    ``[N, 28, 28]``, and arrays of other integer types whose values are all in 0..255.
+
+    Raises:
+        PixelsError: Another shape, fractional values, or values outside 0..255.
+    """
+    array = np.asarray(images)
+    if array.shape in ((PIXELS,), (SIDE, SIDE)):
+        array = array.reshape(1, PIXELS)
+    elif array.ndim == 3 and array.shape[1:] == (SIDE, SIDE):
+        array = array.reshape(len(array), PIXELS)
+    if array.ndim != 2 or array.shape[1] != PIXELS:
+        raise PixelsError(
+            f"pixels have shape {list(array.shape)}; expected [N, 784] or [N, 28, 28]"
+        )
+    if array.dtype != np.uint8:
+        if array.dtype.kind not in "iu":
+            raise PixelsError(
+                f"pixels have dtype {array.dtype}; expected uint8 from 0 to 255 "
+                "(for values from 0 to 1, multiply by 255 and round)"
+            )
+        if array.size and (array.min() < 0 or array.max() > 255):
+            raise PixelsError(
+                f"pixels range from {array.min()} to {array.max()}; expected 0 to 255"
+            )
+        array = array.astype(np.uint8)
+    return np.ascontiguousarray(array)

@@ -1,0 +1,50 @@
+"""Every failure a caller may want to catch, under one base class.
+
+Each subclass is also the builtin a Python programmer would expect, so
+``except FileNotFoundError`` works as well as ``except DigitError``. Messages are
+one line: what is wrong, where (file, row, column), and what to do.
+"""
+
+
+class DigitError(Exception):
+    """Base of all errors raised on purpose by this toolkit."""
+
+
+class PixelsError(DigitError, ValueError):
+    """The pixels, labels or other rows given are not what the contract asks for."""
+
+
+class InputNotFoundError(DigitError, FileNotFoundError):
+    """An input file does not exist."""
+
+
+class InputReadError(DigitError, OSError):
+    """An input file exists but cannot be read."""
+
+
+class ManifestError(DigitError, ValueError):
+    """A manifest.json is damaged, or of a schema this version does not know."""
+
+
+class ModelNotFoundError(DigitError, FileNotFoundError):
+    """No model, or no file of the wanted format and precision, at that place."""
+
+
+class ModelFileError(DigitError, ValueError):
+    """A model file is damaged, or is not the file its manifest describes."""
+
+
+class ContractError(ModelFileError):
+    """A readable model file whose inputs and outputs are not the digit contract."""
+
+
+class EngineNotInstalledError(DigitError, ImportError):
+    """No installed inference engine can read the wanted file."""
+
+
+class EngineError(DigitError, RuntimeError):
+    """An inference engine failed while running a valid model on valid pixels."""
+
+
+class OutputError(DigitError, OSError):
+    """A result could not be written; what was there before is unchanged."""

@@ -1,0 +1,58 @@
+"""What a model directory says of itself, as plain data."""
+
+from pathlib import Path
+from typing import Any
+
+from digit_runtime import backends
+from digit_runtime.errors import DigitError
+from digit_runtime.manifest import Manifest, ModelFile
+from digit_runtime.models import FoundFile
+
+
+def describe_model(directory: Path) -> dict[str, Any]:
+    """Return the manifest's provenance and the state of each file that it lists.
+
+    Raises:
+        ModelNotFoundError, ManifestError: See `Manifest.read`.
+    """
+    manifest = Manifest.read(directory)
+    return {
+        "name": manifest.name,
+        "folder": str(directory),
+        **manifest.provenance,
+        "files": [_file(directory, manifest.name, entry) for entry in manifest.files],
+    }
+
+
+def describe_engines() -> list[dict[str, Any]]:
+    """Return the engines of the table, and whether each is installed."""
+    return [
+        {
+            "name": engine.name,
+            "reads": engine.format,
+            "installed": engine.installed_package() is not None,
+            "extra": f"digit-runtime[{engine.extra}]",
+        }
+        for engine in backends.ENGINES
+    ]
+
+
+def _file(directory: Path, model: str, entry: ModelFile) -> dict[str, Any]:
+    found = FoundFile(directory / entry.path, entry.format, model, entry)
+    try:
+        found.verify()
+        state = "intact"
+    except DigitError:
+        state = "damaged" if found.path.exists() else "not here"
+    accuracy = {name: parity.accuracy for name, parity in entry.parity.items()}
+    agreement = {name: parity.agreement for name, parity in entry.parity.items()}
+    return {
+        "path": entry.path,
+        "format": entry.format,
+        "precision": entry.precision,
+        "bytes": entry.bytes,
+        "sha256": entry.sha256,
+        "state": state,
+        "accuracy": accuracy,
+        "agreement": agreement,
+    }

@@ -1,0 +1,80 @@
+"""The `digit-info` command."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from digit_runtime import options
+from digit_runtime.console import DigitCommand, table
+
+
+@click.command(cls=DigitCommand, epilog="Example:  digit-info cnn")
+@click.argument("model", required=False)
+@options.artifacts
+@options.as_json
+def info(model: str | None, artifacts: Path | None, as_json: bool) -> None:
+    """Show the models that are here, their files and what they were made from.
+
+    MODEL is a name under --artifacts or a model directory; without it, all models are
+    shown. Every file's hash is checked against its manifest; exit status 1 if one is
+    damaged.
+    """
+    from digit_runtime.info import describe_engines, describe_model
+    from digit_runtime.manifest import MANIFEST_NAME
+    from digit_runtime.models import artifacts_folder, model_names
+
+    folder = artifacts_folder(artifacts)
+    if model and (Path(model) / MANIFEST_NAME).is_file():
+        directories = [Path(model)]
+    else:
+        directories = [folder / name for name in ([model] if model else model_names(folder))]
+    models = [describe_model(directory) for directory in directories]
+    engines = describe_engines()
+    if as_json:
+        click.echo(json.dumps({"models": models, "engines": engines}, indent=2))
+    else:
+        click.echo("\n\n".join([*map(_text, models), _engines(engines)]))
+    damaged = [file["path"] for m in models for file in m["files"] if file["state"] == "damaged"]
+    if damaged:
+        raise click.ClickException(f"damaged: {', '.join(damaged)}; export or copy again")
+
+
+def _text(model: dict[str, Any]) -> str:
+    training = model.get("training", {})
+    facts = {
+        "model": f"{model['name']}  ({model['folder']})",
+        "parameters": f"{model.get('model', {}).get('parameters', 0):,}",
+        "recipe": f"{training.get('recipe', '?')}, {training.get('epochs', '?')} epochs, "
+        f"seed {training.get('seed', '?')}",
+        "trained on": f"{training.get('data', {}).get('file', '?')}, sha256 "
+        f"{training.get('data', {}).get('sha256', '?')[:16]}",
+        "tools": ", ".join(f"{tool} {version}" for tool, version in model.get("tools", {}).items()),
+    }
+    lines = [f"{key:<11} {value}" for key, value in facts.items()]
+    rows = [
+        [
+            file["path"],
+            f"{file['bytes'] / 1000:,.0f}",
+            *(
+                "-" if file[kind].get(split) is None else f"{file[kind][split]:.2%}"
+                for kind in ("accuracy", "agreement")
+                for split in ("test",)
+            ),
+            file["state"],
+        ]
+        for file in model["files"]
+    ]
+    if not rows:
+        return "\n".join([*lines, "", "no exported files yet: run digit-export"])
+    header = ["file", "size kB", "test accuracy", "agrees with Keras", "state"]
+    return "\n".join([*lines, "", table(header, rows)])
+
+
+def _engines(engines: list[dict[str, Any]]) -> str:
+    rows = [
+        [e["name"], e["reads"], "installed" if e["installed"] else f'pip install "{e["extra"]}"']
+        for e in engines
+    ]
+    return table(["engine", "reads", "state"], rows)

@@ -1,0 +1,196 @@
+"""manifest.json: what a model directory holds, and the proof that its files are intact.
+
+A model is a directory, found by name through its manifest. The runtime reads the
+contract and the files; everything else (training, calibration, tool versions) is kept
+in `Manifest.provenance` as it stands, for people and for `digit-info`.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any, Final, TypeVar
+
+from digit_runtime.contract import CONTRACT_VERSION
+from digit_runtime.errors import ManifestError, ModelFileError, ModelNotFoundError
+
+SCHEMA: Final = 1
+MANIFEST_NAME: Final = "manifest.json"
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Parity:
+    """An exported file against the Keras model, on the same rows.
+
+    Accuracies and agreement are fractions from 0 to 1; differences are between
+    probabilities. Accuracies are None where the rows had no labels.
+    """
+
+    rows: int
+    agreement: float
+    max_difference: float
+    mean_difference: float
+    accuracy: float | None = None
+    keras_accuracy: float | None = None
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """One exported file. `path` is relative to the manifest, with forward slashes."""
+
+    path: str
+    format: str
+    precision: str
+    sha256: str
+    bytes: int
+    parity: Mapping[str, Parity] = field(default_factory=dict)
+    source: str = ""
+    """Fingerprint of all that decided the file's bytes; equal means nothing to redo."""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The content of one manifest.json."""
+
+    name: str
+    files: tuple[ModelFile, ...] = ()
+    contract: int = CONTRACT_VERSION
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, directory: Path) -> "Manifest":
+        """Read ``directory/manifest.json``.
+
+        Raises:
+            ModelNotFoundError: There is no manifest there.
+            ManifestError: It is not JSON, lacks a field, has a field of the wrong type,
+                names a file outside its directory, or has an unknown schema.
+        """
+        path = directory / MANIFEST_NAME
+        try:
+            text = path.read_bytes().decode("utf-8")
+        except FileNotFoundError as error:
+            raise ModelNotFoundError(f"{directory}: has no {MANIFEST_NAME}") from error
+        except (OSError, UnicodeDecodeError) as error:
+            raise ManifestError(f"{path}: cannot be read: {error}") from error
+        try:
+            return cls.from_json(text)
+        except ManifestError as error:
+            raise ManifestError(f"{path}: {error}") from error
+
+    @classmethod
+    def from_json(cls, text: str) -> "Manifest":
+        """Parse and validate; see `read` for what is refused."""
+        try:
+            document = json.loads(text, parse_constant=_refuse_constant)
+        except (ValueError, RecursionError) as error:
+            raise ManifestError(f"is not valid JSON: {error}") from error
+        if not isinstance(document, dict):
+            raise ManifestError("is not a JSON object")
+        schema = _take(document, "schema", int)
+        if schema != SCHEMA:
+            raise ManifestError(
+                f"has schema {schema}; this version reads schema {SCHEMA}: update digit-runtime"
+            )
+        contract = _take(document, "contract", int)
+        if contract != CONTRACT_VERSION:
+            raise ManifestError(
+                f"has contract {contract}; this version knows contract {CONTRACT_VERSION}: "
+                "update digit-runtime"
+            )
+        files = tuple(_model_file(entry) for entry in _take(document, "files", list))
+        name = _take(document, "name", str)
+        known = ("schema", "name", "contract", "files")
+        provenance = {key: value for key, value in document.items() if key not in known}
+        return cls(name=name, files=files, contract=contract, provenance=provenance)
+
+    def to_json(self) -> str:
+        """Return the text of the manifest, the same bytes for the same content."""
+        document: dict[str, Any] = {
+            "schema": SCHEMA,
+            "name": self.name,
+            "contract": self.contract,
+        }
+        document |= self.provenance
+        document["files"] = [asdict(file) for file in self.files]
+        return json.dumps(document, indent=2, allow_nan=False) + "\n"
+
+    def select(self, format: str | None = None, precision: str | None = None) -> list[ModelFile]:
+        """Return the files of that format and precision; None means any."""
+        return [
+            file
+            for file in self.files
+            if format in (None, file.format) and precision in (None, file.precision)
+        ]
+
+
+def verify_file(path: Path, file: ModelFile) -> None:
+    """Check that the bytes at `path` are those that `file` describes.
+
+    Raises:
+        ModelNotFoundError: There is no such file.
+        ModelFileError: It is truncated or changed.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError as error:
+        raise ModelNotFoundError(f"{path}: no such model file") from error
+    except OSError as error:
+        raise ModelFileError(f"{path}: cannot be read: {error.strerror}") from error
+    if len(data) != file.bytes:
+        raise ModelFileError(
+            f"{path}: has {len(data):,} bytes, its manifest says {file.bytes:,}; "
+            "copy or export it again"
+        )
+    if hashlib.sha256(data).hexdigest() != file.sha256:
+        raise ModelFileError(
+            f"{path}: differs from the file its manifest describes (sha256); "
+            "copy or export it again"
+        )
+
+
+def _take(document: Mapping[str, Any], key: str, kind: type[T]) -> T:
+    value = document.get(key)
+    # bool is an int to isinstance, but never to a reader of the manifest.
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise ManifestError(f"lacks {key!r} or has another type there than {kind.__name__}")
+    return value
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _model_file(entry: object) -> ModelFile:
+    if not isinstance(entry, dict):
+        raise ManifestError("has an entry in 'files' that is not an object")
+    path = PurePosixPath(_take(entry, "path", str))
+    if path.is_absolute() or ".." in path.parts or "\\" in str(path) or ":" in str(path):
+        raise ManifestError(f"names {str(path)!r}, which is not a path inside its folder")
+    parity = {key: _parity(value) for key, value in _take(entry, "parity", dict).items()}
+    return ModelFile(
+        path=str(path),
+        format=_take(entry, "format", str),
+        precision=_take(entry, "precision", str),
+        sha256=_take(entry, "sha256", str),
+        bytes=_take(entry, "bytes", int),
+        parity=parity,
+        source=_take(entry, "source", str) if "source" in entry else "",
+    )
+
+
+def _parity(entry: object) -> Parity:
+    if not isinstance(entry, dict):
+        raise ManifestError("has a 'parity' that is not an object")
+    return Parity(
+        rows=_take(entry, "rows", int),
+        agreement=_take(entry, "agreement", float),
+        max_difference=_take(entry, "max_difference", float),
+        mean_difference=_take(entry, "mean_difference", float),
+        accuracy=None if entry.get("accuracy") is None else _take(entry, "accuracy", float),
+        keras_accuracy=(
+            None if entry.get("keras_accuracy") is None else _take(entry, "keras_accuracy", float)
+        ),
+    )

@@ -1,0 +1,145 @@
+"""Find a model file: by name through its manifest, or by path."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from digit_runtime import backends
+from digit_runtime.errors import DigitError, ModelNotFoundError
+from digit_runtime.manifest import MANIFEST_NAME, Manifest, ModelFile, verify_file
+
+# Smallest and fastest first: what a user who does not say gets.
+PRECISIONS: Final = ("int8", "dynamic", "float16", "float32")
+_ENVIRONMENT: Final = "DIGIT_ARTIFACTS"
+
+
+@dataclass(frozen=True)
+class FoundFile:
+    """A model file on disk, with its manifest's entry where there is one."""
+
+    path: Path
+    format: str
+    model: str
+    entry: ModelFile | None = None
+
+    @property
+    def precision(self) -> str | None:
+        """The precision that the manifest states, if any."""
+        return self.entry.precision if self.entry else None
+
+    def verify(self) -> None:
+        """Check size and hash against the manifest; see `manifest.verify_file`."""
+        if self.entry:
+            verify_file(self.path, self.entry)
+
+
+def artifacts_folder(given: Path | None = None) -> Path:
+    """Return the folder whose subfolders are models.
+
+    That is `given`, else the environment variable DIGIT_ARTIFACTS, else the models
+    inside this package, else (in a checkout) the repository's artifacts.
+    """
+    if given is not None:
+        return given
+    if value := os.environ.get(_ENVIRONMENT):
+        return Path(value)
+    package = Path(__file__).parent
+    bundled = package / "models"
+    return bundled if bundled.is_dir() else package.parent.parent / "artifacts"
+
+
+def model_names(artifacts: Path) -> list[str]:
+    """Return the names of the models in that folder, sorted.
+
+    Raises:
+        ModelNotFoundError: There is no model there.
+    """
+    names = sorted(manifest.parent.name for manifest in artifacts.glob(f"*/{MANIFEST_NAME}"))
+    if not names:
+        raise ModelNotFoundError(f"{artifacts}: holds no model (a folder with a {MANIFEST_NAME})")
+    return names
+
+
+def files_of(directory: Path) -> list[FoundFile]:
+    """Return the files of a model directory that its manifest lists and that are there."""
+    manifest = Manifest.read(directory)
+    return [
+        FoundFile(directory / entry.path, entry.format, manifest.name, entry)
+        for entry in manifest.files
+        if (directory / entry.path).is_file()
+    ]
+
+
+def find(
+    model: str | Path,
+    format: str | None = None,
+    precision: str | None = None,
+    engine: str = "auto",
+    artifacts: Path | None = None,
+) -> FoundFile:
+    """Return the file to use for `model`, a name or the path of a model file.
+
+    Among several, files that an installed engine can read come first, then the smaller
+    precision (int8 before float32), then the order of the engine table.
+
+    Raises:
+        ModelNotFoundError: No such file; says which there are.
+        ManifestError: The manifest is damaged.
+        EngineNotInstalledError: There are such files, but nothing that reads them.
+    """
+    if Path(model).suffix.lstrip(".") in backends.FORMATS:
+        return _by_path(Path(model), format, precision)
+    folder = artifacts_folder(artifacts)
+    directory = folder / model
+    if not (directory / MANIFEST_NAME).is_file():
+        known = ", ".join(model_names(folder))
+        raise ModelNotFoundError(
+            f"no model {str(model)!r} in {folder}; it has: {known} "
+            "(or give the path of a .onnx or .tflite file)"
+        )
+    present = files_of(directory)
+    wanted = [
+        file
+        for file in present
+        if format in (None, file.format) and precision in (None, file.precision)
+    ]
+    if not wanted:
+        have = ", ".join(f"{file.format} {file.precision}" for file in present) or "none"
+        asked = " ".join(filter(None, (format, precision))) or "exported"
+        raise ModelNotFoundError(
+            f"{directory}: has no {asked} file; present: {have}. "
+            "digit-export --format all writes all of them"
+        )
+    return min(wanted, key=lambda file: _preference(file, engine))
+
+
+def _preference(file: FoundFile, engine: str) -> tuple[bool, int, int]:
+    readers = [e.name for e in backends.engines_for(file.format)]
+    usable = bool(readers) if engine == "auto" else engine in readers
+    rank = PRECISIONS.index(file.precision) if file.precision in PRECISIONS else len(PRECISIONS)
+    return (not usable, rank, backends.FORMATS.index(file.format))
+
+
+def _by_path(path: Path, format: str | None, precision: str | None) -> FoundFile:
+    found = path.suffix.lstrip(".")
+    if not path.is_file():
+        raise ModelNotFoundError(f"{path}: no such model file")
+    if format not in (None, found):
+        raise ModelNotFoundError(f"{path}: is not a {format} file")
+    for file in _siblings(path):
+        if file.path.resolve() == path.resolve():
+            if precision not in (None, file.precision):
+                raise ModelNotFoundError(f"{path}: is {file.precision}, not {precision}")
+            return file
+    return FoundFile(path, found, path.stem)
+
+
+def _siblings(path: Path) -> list[FoundFile]:
+    # A file copied out of its folder has no manifest, and that is fine.
+    for directory in (path.parent, path.parent.parent):
+        try:
+            return files_of(directory)
+        except DigitError:
+            continue
+    return []

@@ -1,0 +1,52 @@
+"""The options that several commands share, so that they mean the same in each."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from digit_runtime.backends import ENGINES, FORMATS
+from digit_runtime.models import PRECISIONS
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def artifacts(command: F) -> F:
+    """Add --artifacts."""
+    return click.option(
+        "--artifacts",
+        type=click.Path(path_type=Path, file_okay=False),
+        help="Folder of models.  [default: $DIGIT_ARTIFACTS, or the models installed with "
+        "digit-runtime]",
+    )(command)
+
+
+def format_and_precision(command: F) -> F:
+    """Add --format and --precision."""
+    command = click.option(
+        "--precision", type=click.Choice(PRECISIONS), help="[default: int8, or the smallest there]"
+    )(command)
+    return click.option(
+        "--format",
+        "format_",
+        type=click.Choice(FORMATS),
+        help="[default: one that an installed engine reads]",
+    )(command)
+
+
+def engine(command: F) -> F:
+    """Add --engine."""
+    return click.option(
+        "--engine",
+        type=click.Choice(["auto", *(engine.name for engine in ENGINES)]),
+        default="auto",
+        show_default=True,
+    )(command)
+
+
+def as_json(command: F) -> F:
+    """Add --json."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")(
+        command
+    )

@@ -1,0 +1,66 @@
+"""How good predictions are: accuracy and confusion matrix."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digit_runtime.console import table
+from digit_runtime.contract import LABELS, Labels
+
+
+@dataclass(frozen=True)
+class Score:
+    """Predictions against labels; ``confusion[label, prediction]`` counts rows."""
+
+    confusion: NDArray[np.int64]
+
+    @property
+    def rows(self) -> int:
+        """How many rows were compared."""
+        return int(self.confusion.sum())
+
+    @property
+    def correct(self) -> int:
+        """How many predictions were right."""
+        return int(np.trace(self.confusion))
+
+    @property
+    def accuracy(self) -> float:
+        """The fraction that was right."""
+        return self.correct / self.rows
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the score as plain numbers and lists."""
+        return {
+            "rows": self.rows,
+            "correct": self.correct,
+            "accuracy": self.accuracy,
+            "confusion": self.confusion.tolist(),
+        }
+
+    def __str__(self) -> str:
+        digits = [str(digit) for digit in range(LABELS)]
+        body = table(
+            ["label", *digits, "recall"],
+            [
+                [digit, *(str(count) if count else "." for count in row), _share(row[d], row.sum())]
+                for d, (digit, row) in enumerate(zip(digits, self.confusion, strict=True))
+            ],
+        )
+        return (
+            f"accuracy  {self.accuracy:.2%}  ({self.correct:,} of {self.rows:,})\n\n"
+            f"label in rows, prediction in columns\n{body}"
+        )
+
+
+def score(predicted: Labels, labels: Labels) -> Score:
+    """Compare uint8 ``[N]`` with uint8 ``[N]``, N at least 1."""
+    pairs = labels.astype(np.int64) * LABELS + predicted
+    counts = np.bincount(pairs, minlength=LABELS * LABELS)
+    return Score(counts.reshape(LABELS, LABELS))
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part / whole:.2%}" if whole else "-"

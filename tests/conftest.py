@@ -1,0 +1,67 @@
+"""Real digits and shipped models for all tests; nothing here is made-up noise."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from digit_runtime import read_csv, read_labels
+from digit_runtime.contract import Labels, Pixels
+
+ROOT = Path(__file__).parent.parent
+DATA = ROOT / "data"
+
+
+def data_file(name: str) -> Path:
+    path = DATA / name
+    if not path.exists():
+        pytest.fail(f"{path} is missing; `make data` gets it", pytrace=False)
+    return path
+
+
+@pytest.fixture(scope="session")
+def artifacts() -> Path:
+    return ROOT / "artifacts"
+
+
+@pytest.fixture(scope="session")
+def digits() -> tuple[Pixels, Labels]:
+    """All 42,000 training rows: uint8 [42000, 784] and uint8 [42000]."""
+    pixels, labels = read_csv(data_file("train.csv"))
+    assert labels is not None
+    return pixels, labels
+
+
+@pytest.fixture(scope="session")
+def test_digits() -> tuple[Pixels, Labels]:
+    """All 28,000 test rows: uint8 [28000, 784] and uint8 [28000]."""
+    return read_csv(data_file("test.csv"))[0], read_labels(data_file("test_labels.csv"))
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """Run a click command in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+
+    def invoke(command: click.Command, *arguments: object, **options: object) -> Result:
+        return CliRunner().invoke(command, [str(a) for a in arguments], **options)  # type: ignore[arg-type]
+
+    return invoke
+
+
+@pytest.fixture(scope="session")
+def write_pixels() -> Callable[..., Path]:
+    """Write digits in Kaggle's format."""
+
+    def write(path: Path, pixels: Pixels, labels: Labels | None = None) -> Path:
+        columns = [f"pixel{i}" for i in range(784)]
+        table = pixels
+        if labels is not None:
+            columns = ["label", *columns]
+            table = np.column_stack([labels, pixels])
+        np.savetxt(path, table, fmt="%d", delimiter=",", header=",".join(columns), comments="")
+        return path
+
+    return write

@@ -1,0 +1,39 @@
+import subprocess
+import sys
+
+import pytest
+
+COMMANDS = {
+    "digit-data": "digit_train.cli:data",
+    "digit-train": "digit_train.cli:train",
+    "digit-export": "digit_export.cli:export",
+    "digit-predict": "digit_runtime.cli:predict",
+    "digit-compare": "digit_runtime.cli:compare",
+    "digit-info": "digit_runtime.cli:info",
+}
+HEAVY = {"tensorflow", "keras", "onnx", "onnxruntime", "tf2onnx", "pandas", "matplotlib"}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_has_an_example_and_imports_nothing_heavy(command: str) -> None:
+    module, name = COMMANDS[command].split(":")
+    script = (
+        f"import sys; from {module} import {name} as c\n"
+        f"try: c(['--help'], prog_name={command!r})\n"
+        "finally: print('modules', *sys.modules)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    usage, modules = result.stdout.rsplit("modules ", 1)
+    assert usage.startswith(f"Usage: {command}")
+    assert f"Example:  {command} " in usage
+    assert not HEAVY & set(modules.split())
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_entry_point_is_installed(command: str) -> None:
+    from importlib.metadata import entry_points
+
+    (entry,) = entry_points(group="console_scripts", name=command)
+    assert entry.value == COMMANDS[command]

@@ -1,0 +1,152 @@
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from digit_runtime import (
+    ContractError,
+    EngineNotInstalledError,
+    ModelFileError,
+    ModelNotFoundError,
+    PixelsError,
+    backends,
+    load,
+)
+from digit_runtime.contract import Labels, Pixels
+
+SHIPPED = [(model, engine) for model in ("mlp", "cnn") for engine in ("onnxruntime", "litert")]
+
+
+@pytest.mark.parametrize(("model", "engine"), SHIPPED)
+def test_shipped_models_read_digits(
+    model: str, engine: str, artifacts: Path, test_digits: tuple[Pixels, Labels]
+) -> None:
+    pixels, labels = test_digits[0][:2000], test_digits[1][:2000]
+    classifier = load(model, engine=engine, precision="int8", artifacts=artifacts)
+    predicted = classifier.predict(pixels)
+    assert predicted.dtype == np.uint8
+    assert np.mean(predicted == labels) > {"mlp": 0.98, "cnn": 0.99}[model]
+
+
+@pytest.mark.parametrize(("model", "engine"), SHIPPED)
+def test_probabilities_are_those_of_the_keras_model(
+    model: str, engine: str, artifacts: Path
+) -> None:
+    with np.load(artifacts / model / "reference.npz") as reference:
+        pixels, expected = reference["pixels"], reference["probabilities"]
+    got = load(model, engine=engine, precision="int8", artifacts=artifacts).predict_proba(pixels)
+    assert got.dtype == np.float32
+    assert got.shape == (len(pixels), 10)
+    np.testing.assert_allclose(got.sum(axis=1), 1, atol=1e-5)
+    assert np.mean(got.argmax(axis=1) == expected.argmax(axis=1)) >= 0.99
+    assert np.abs(got - expected).mean() < 0.01
+
+
+@pytest.mark.parametrize(("model", "engine"), SHIPPED)
+def test_the_batch_does_not_change_the_answer(
+    model: str, engine: str, artifacts: Path, test_digits: tuple[Pixels, Labels]
+) -> None:
+    pixels = test_digits[0][:150]
+    classifier = load(model, engine=engine, precision="int8", artifacts=artifacts)
+    whole = classifier.predict_proba(pixels)
+    parts = [classifier.predict_proba(part) for part in np.split(pixels, [1, 8, 100])]
+    np.testing.assert_allclose(np.concatenate(parts), whole, atol=1e-5)
+    assert classifier.predict_proba(pixels[:0]).shape == (0, 10)
+    assert classifier.predict(pixels[3].reshape(28, 28)) == whole[3].argmax()
+
+
+@pytest.mark.parametrize("engine", ["onnxruntime", "litert"])
+def test_one_classifier_serves_many_threads(
+    engine: str, artifacts: Path, test_digits: tuple[Pixels, Labels]
+) -> None:
+    batches = np.array_split(test_digits[0][:1000], 37)
+    classifier = load("mlp", engine=engine, artifacts=artifacts, threads=1)
+    alone = [classifier.predict_proba(batch) for batch in batches]
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(classifier.predict_proba, batches))
+    for one, other in zip(alone, together, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_wrong_pixels_are_refused(artifacts: Path) -> None:
+    with pytest.raises(PixelsError, match="multiply by 255"):
+        load("mlp", artifacts=artifacts).predict(np.zeros((1, 784)))
+
+
+def test_an_unknown_name_lists_the_known_ones(artifacts: Path) -> None:
+    with pytest.raises(ModelNotFoundError, match="it has: cnn, mlp"):
+        load("lenet", artifacts=artifacts)
+
+
+def test_a_file_not_exported_yet_says_which_are_there(artifacts: Path, tmp_path: Path) -> None:
+    shutil.copytree(artifacts / "mlp", tmp_path / "mlp")
+    for file in tmp_path.glob("mlp/onnx/*"):
+        file.unlink()
+    with pytest.raises(ModelNotFoundError, match=r"no onnx int8 file here|no onnx int8 file"):
+        load("mlp", format="onnx", precision="int8", artifacts=tmp_path)
+    assert load("mlp", artifacts=tmp_path).format == "tflite"
+
+
+def test_a_file_copied_elsewhere_works_without_manifest(artifacts: Path, tmp_path: Path) -> None:
+    lone = shutil.copy(artifacts / "mlp" / "onnx" / "mlp-int8.onnx", tmp_path)
+    assert load(lone).precision is None
+    inside = load(artifacts / "mlp" / "onnx" / "mlp-int8.onnx")
+    assert (inside.model, inside.precision) == ("mlp", "int8")
+
+
+@pytest.mark.parametrize("suffix", ["onnx", "tflite"])
+@pytest.mark.parametrize("with_manifest", [True, False])
+def test_a_truncated_file_is_refused(
+    suffix: str, with_manifest: bool, artifacts: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(artifacts / "mlp", tmp_path / "mlp")
+    path = tmp_path / "mlp" / suffix / f"mlp-int8.{suffix}"
+    path.write_bytes(path.read_bytes()[:5000])
+    if not with_manifest:
+        (tmp_path / "mlp" / "manifest.json").unlink()
+    with pytest.raises(ModelFileError, match=path.name):
+        load(path)
+
+
+@pytest.mark.parametrize("suffix", ["onnx", "tflite"])
+@pytest.mark.parametrize("content", [b"", b"\x00" * 100, b"not a model at all" * 50])
+def test_junk_is_not_a_model(suffix: str, content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / f"junk.{suffix}"
+    path.write_bytes(content)
+    with pytest.raises(ModelFileError, match="not a readable"):
+        load(path)
+
+
+def test_another_contract_is_refused_before_any_inference(tmp_path: Path) -> None:
+    def value(name: str, kind: int, shape: list[str | int]) -> onnx.ValueInfoProto:
+        return onnx.helper.make_tensor_value_info(name, kind, shape)
+
+    graph = onnx.helper.make_graph(
+        [onnx.helper.make_node("Softmax", ["x"], ["y"])],
+        "other",
+        [value("x", onnx.TensorProto.FLOAT, ["N", 784])],
+        [value("y", onnx.TensorProto.FLOAT, ["N", 784])],
+    )
+    opset = onnx.helper.make_opsetid("", 17)
+    model = onnx.helper.make_model(graph, opset_imports=[opset], ir_version=8)
+    path = tmp_path / "other.onnx"
+    onnx.save(model, path)
+    with pytest.raises(ContractError, match=r"float \['N', 784\].*expected uint8 \[N, 784\]"):
+        load(path)
+
+
+def test_a_missing_engine_is_named_with_its_pip_line(
+    artifacts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backends.Engine, "installed_package", lambda self: None)
+    with pytest.raises(EngineNotInstalledError, match=r'pip install "digit-runtime\[onnx\]"'):
+        load("mlp", artifacts=artifacts)
+    with pytest.raises(ImportError):
+        load("mlp", format="tflite", artifacts=artifacts)
+
+
+def test_an_engine_for_the_other_format_is_explained(artifacts: Path) -> None:
+    with pytest.raises(EngineNotInstalledError, match=r"litert does not read \.onnx files"):
+        load("mlp", format="onnx", engine="litert", artifacts=artifacts)

@@ -1,0 +1,1 @@
+"""Get MNIST as Kaggle's CSV files, look at it, and train the two digit networks."""
