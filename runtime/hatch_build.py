@@ -22,7 +22,7 @@ class BundleModels(BuildHookInterface):  # type: ignore[misc]
         artifacts = root.parent / "artifacts"
         if not (root.parent / "runtime" / "pyproject.toml").exists():
             artifacts = root / "artifacts"
-        prefix = "artifacts" if self.target_name == "sdist" else "digit_runtime/models"
+        prefix = "artifacts" if self.target_name == "sdist" else "digit_runtime/bundled"
         manifests = sorted(artifacts.glob("*/manifest.json"))
         if not manifests:
             raise FileNotFoundError(f"no model manifests under {artifacts}")

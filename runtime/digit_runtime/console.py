@@ -1,5 +1,6 @@
 """What all commands share on a terminal: one-line errors, exit codes, progress."""
 
+import os
 import signal
 import sys
 import threading
@@ -93,15 +94,33 @@ def track(items: Iterable[T], label: str, total: int | None = None) -> Iterator[
             advance(1)
 
 
-def table(header: list[str], rows: list[list[str]]) -> str:
-    """Return a plain text table: first column left-aligned, the others right-aligned."""
+@contextmanager
+def native_stderr_silenced() -> Iterator[None]:
+    """Discard what C++ libraries print to the process's stderr inside.
+
+    LiteRT announces its delegate there and has no setting against it. For commands only:
+    in a library it would swallow the lines of other threads.
+    """
+    sys.stderr.flush()
+    saved = os.dup(2)
+    try:
+        with open(os.devnull, "wb") as null:
+            os.dup2(null.fileno(), 2)
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+
+
+def table(header: list[str], rows: list[list[str]], left: int = 1) -> str:
+    """Return a plain text table: the first `left` columns left-aligned, the others right."""
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
 
     def line(cells: list[str]) -> str:
-        first, *rest = (
-            cell.ljust(width) if index == 0 else cell.rjust(width)
+        aligned = [
+            cell.ljust(width) if index < left else cell.rjust(width)
             for index, (cell, width) in enumerate(zip(cells, widths, strict=True))
-        )
-        return "  ".join([first, *rest]).rstrip()
+        ]
+        return "  ".join(aligned).rstrip()
 
     return "\n".join([line(header), "  ".join("-" * width for width in widths), *map(line, rows)])

@@ -77,4 +77,4 @@ def _engines(engines: list[dict[str, Any]]) -> str:
         [e["name"], e["reads"], "installed" if e["installed"] else f'pip install "{e["extra"]}"']
         for e in engines
     ]
-    return table(["engine", "reads", "state"], rows)
+    return table(["engine", "reads", "state"], rows, left=3)

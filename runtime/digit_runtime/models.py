@@ -45,7 +45,7 @@ def artifacts_folder(given: Path | None = None) -> Path:
     if value := os.environ.get(_ENVIRONMENT):
         return Path(value)
     package = Path(__file__).parent
-    bundled = package / "models"
+    bundled = package / "bundled"
     return bundled if bundled.is_dir() else package.parent.parent / "artifacts"
 
 

@@ -5,12 +5,16 @@ import sys
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
 from digit_runtime import options
-from digit_runtime.console import DigitCommand
+from digit_runtime.console import DigitCommand, native_stderr_silenced
+
+if TYPE_CHECKING:
+    from digit_runtime.classifier import Classifier
+    from digit_runtime.score import Score
 
 
 @click.command(
@@ -72,23 +76,23 @@ def predict(
     from digit_runtime.submission import predict_csv
 
     start = time.perf_counter()
-    to_stdout = str(output) == "-"
     answers = read_labels(labels) if labels else None
     with PixelCsv(csv) as source, ExitStack() as stack:
         if source.has_labels:
             click.echo(f"note: ignoring the label column of {source.name}", err=True)
-        classifier = load(
-            model,
-            format=format_,
-            precision=precision,
-            engine=engine,
-            threads=threads,
-            artifacts=artifacts,
-        )
+        with native_stderr_silenced():
+            classifier = load(
+                model,
+                format=format_,
+                precision=precision,
+                engine=engine,
+                threads=threads,
+                artifacts=artifacts,
+            )
         digits = predict_csv(
             classifier,
             source,
-            sys.stdout.buffer if to_stdout else _publish(output, stack),
+            _publish(output, stack),
             _publish(probabilities, stack) if probabilities else None,
         )
         if answers is not None and len(answers) != len(digits):
@@ -97,33 +101,41 @@ def predict(
             )
     seconds = time.perf_counter() - start
     result = score(digits, answers) if answers is not None else None
-    if as_json:
-        text = json.dumps(
-            {
-                "rows": len(digits),
-                "output": str(output),
-                "file": str(classifier.path),
-                "model": classifier.model,
-                "format": classifier.format,
-                "precision": classifier.precision,
-                "engine": classifier.engine,
-                "threads": classifier.threads,
-                "seconds": round(seconds, 3),
-                "score": result.as_json() if result else None,
-            },
-            indent=2,
-        )
-    else:
-        plural = "s" * (classifier.threads != 1)
-        text = (
-            f"{len(digits):,} digits to {'standard output' if to_stdout else output} "
-            f"in {seconds:.1f} s: {classifier.path.name} on {classifier.engine}, "
-            f"{classifier.threads} thread{plural}"
-        ) + (f"\n{result}" if result else "")
-    click.echo(text, err=to_stdout)
+    summarise = _as_json if as_json else _as_text
+    click.echo(summarise(classifier, output, len(digits), seconds, result), err=str(output) == "-")
 
 
 def _publish(path: Path, stack: ExitStack) -> BinaryIO:
     from digit_runtime.atomic import writing
 
-    return stack.enter_context(writing(path))
+    return sys.stdout.buffer if str(path) == "-" else stack.enter_context(writing(path))
+
+
+def _as_text(
+    classifier: "Classifier", output: Path, rows: int, seconds: float, result: "Score | None"
+) -> str:
+    place = "standard output" if str(output) == "-" else output
+    plural = "s" * (classifier.threads != 1)
+    line = (
+        f"{rows:,} digits to {place} in {seconds:.1f} s: {classifier.path.name} on "
+        f"{classifier.engine}, {classifier.threads} thread{plural}"
+    )
+    return f"{line}\n{result}" if result else line
+
+
+def _as_json(
+    classifier: "Classifier", output: Path, rows: int, seconds: float, result: "Score | None"
+) -> str:
+    document = {
+        "rows": rows,
+        "output": str(output),
+        "file": str(classifier.path),
+        "model": classifier.model,
+        "format": classifier.format,
+        "precision": classifier.precision,
+        "engine": classifier.engine,
+        "threads": classifier.threads,
+        "seconds": round(seconds, 3),
+        "score": result.as_json() if result else None,
+    }
+    return json.dumps(document, indent=2)

@@ -18,7 +18,7 @@ _HEADER = [
 
 def as_table(rows: Sequence[Row]) -> str:
     """Return aligned plain text."""
-    return table(_HEADER, [_cells(row) for row in rows])
+    return table(_HEADER, [_cells(row) for row in rows], left=3)
 
 
 def as_markdown(rows: Sequence[Row]) -> str:
