@@ -1,8 +1,9 @@
 """Convert one Keras model to each target, and check each file against it."""
 
+import hashlib
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Final
@@ -12,7 +13,7 @@ from digit_runtime.classifier import Classifier, load
 from digit_runtime.console import progress
 from digit_runtime.contract import Pixels, Probabilities
 from digit_runtime.errors import DigitError
-from digit_runtime.manifest import Parity
+from digit_runtime.manifest import ModelFile, Parity
 
 from digit_export.data import Rows
 from digit_export.errors import ConversionError, KerasModelError
@@ -29,9 +30,11 @@ class Built:
     """A converted file and how it compares; `misses` says why it may not be published."""
 
     target: Target
-    content: bytes
-    parity: dict[str, Parity]
-    misses: list[str]
+    content: bytes = b""
+    parity: Mapping[str, Parity] = field(default_factory=dict)
+    misses: Sequence[str] = ()
+    reproduced: bool = False
+    """Whether it is, to the byte, a file with recorded figures, which `parity` then are."""
 
 
 def build(
@@ -39,10 +42,14 @@ def build(
     network: Network,
     targets: Sequence[Target],
     calibration: Pixels,
-    checked: dict[str, Rows],
+    checked: Mapping[str, Rows],
+    recorded: Mapping[Target, ModelFile],
     report: Callable[[str], None],
 ) -> Iterator[Built]:
     """Yield each target, converted and checked on all rows.
+
+    A file that comes out as it was recorded is checked on the validation rows only, to
+    see that it works on this machine.
 
     Args:
         name: The model's name, which its files bear.
@@ -50,25 +57,54 @@ def build(
         targets: What to make.
         calibration: uint8 ``[n, 784]``, training rows.
         checked: Rows by the name of their split.
+        recorded: What is known of files made from the same inputs, and measured on the
+            same rows.
         report: Called with what is being done.
 
     Raises:
         KerasModelError: The model's answers are not probabilities.
     """
-    rows = sum(len(split.labels) for split in checked.values())
-    report(f"{name}: asking Keras for {rows:,} answers")
-    with progress(f"{name} keras", rows) as advance:
-        answers = {key: network.predict(split.pixels, advance) for key, split in checked.items()}
-    for key in answers:
-        _require_probabilities(name, answers[key])
+    answers = _Answers(name, network, checked, report)
     for target in targets:
         report(f"{name} {target.name}: converting")
         try:
             content = _convert(target, network, calibration)
-            report(f"{name} {target.name}: checking {rows:,} rows")
-            yield _check(name, target, content, checked, answers, rows)
-        except DigitError as error:
-            yield Built(target, b"", {}, [str(error)])
+            known = recorded.get(target)
+            if known and known.sha256 == hashlib.sha256(content).hexdigest():
+                _, misses = _check(name, target, content, answers, ["validation"], report)
+                yield Built(target, content, known.parity, misses, reproduced=True)
+            else:
+                parity, misses = _check(name, target, content, answers, list(checked), report)
+                yield Built(target, content, parity, misses)
+        except ConversionError as error:
+            yield Built(target, misses=[str(error)])
+
+
+class _Answers:
+    """Keras's own answers, asked for once and only when something is compared with them."""
+
+    def __init__(
+        self,
+        name: str,
+        network: Network,
+        checked: Mapping[str, Rows],
+        report: Callable[[str], None],
+    ) -> None:
+        self.rows = checked
+        self._name = name
+        self._network = network
+        self._report = report
+        self._known: dict[str, Probabilities] = {}
+
+    def __getitem__(self, split: str) -> Probabilities:
+        if split not in self._known:
+            pixels = self.rows[split].pixels
+            self._report(f"{self._name} keras: predicting {len(pixels):,} {split} rows")
+            with progress(f"{self._name} keras", len(pixels)) as advance:
+                answers = self._network.predict(pixels, advance)
+            _require_probabilities(self._name, answers)
+            self._known[split] = answers
+        return self._known[split]
 
 
 def _convert(target: Target, network: Network, calibration: Pixels) -> bytes:
@@ -87,23 +123,25 @@ def _check(
     name: str,
     target: Target,
     content: bytes,
-    checked: dict[str, Rows],
-    answers: dict[str, Probabilities],
-    rows: int,
-) -> Built:
+    answers: _Answers,
+    splits: Sequence[str],
+    report: Callable[[str], None],
+) -> tuple[dict[str, Parity], list[str]]:
     parity, misses = {}, []
     with tempfile.TemporaryDirectory(prefix="digit-export-") as folder:
         path = Path(folder) / Path(target.path(name)).name
         path.write_bytes(content)
         with quiet():
             classifier = load(path)
-        with progress(f"{name} {target.name}", rows) as advance:
-            for key, split in checked.items():
-                exported = _predict(classifier, split.pixels, advance)
-                comparison = Comparison(answers[key], exported, split.labels)
-                parity[key] = comparison.figures()
-                misses += [f"{key} {miss}" for miss in comparison.misses(target.gate)]
-    return Built(target, content, parity, misses)
+    for split in splits:
+        expected, rows = answers[split], answers.rows[split]
+        report(f"{name} {target.name}: checking {len(rows.labels):,} {split} rows")
+        with progress(f"{name} {target.name}", len(rows.labels)) as advance:
+            exported = _predict(classifier, rows.pixels, advance)
+        comparison = Comparison(expected, exported, rows.labels)
+        parity[split] = comparison.figures()
+        misses += [f"{split} {miss}" for miss in comparison.misses(target.gate)]
+    return parity, misses
 
 
 def _predict(

@@ -1,8 +1,14 @@
 """The model card, made from the manifest and nothing else."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
 from digit_runtime.manifest import Manifest, ModelFile
+
+CONFUSION: Final = "confusion.png"
+HARDEST: Final = "hardest.png"
+SHOWN: Final = 25
+"""How many of the hardest digits the picture shows."""
 
 _TEMPLATE = """\
 # {name}
@@ -26,12 +32,47 @@ of every file, so there is no preprocessing. N is free.
 Accuracy is on {rows}. "Agreement" is how often the file's answer is that of the Keras
 model on the same rows, "difference" the largest one between their probabilities.
 
+{evaluation}{training}## Intended use and limits
+
+For teaching, for benchmarks of devices and formats, and for reading digits that were
+brought to MNIST's form: one digit an image, scaled to 20x20 pixels, centred by its mass
+in 28x28, white on black. It answers with a digit whatever it is shown, letters, two
+digits or a blank page included, and often with high confidence. It was not tested on
+handwriting from outside MNIST; do not let it decide alone where a mistake harms somebody.
+
 ## Data
 
 Trained on MNIST by Yann LeCun and Corinna Cortes, licence CC BY-SA 3.0, in the format of
 Kaggle's Digit Recognizer competition. The test rows were not trained on.{calibration}
 
-Made by `digit-export` from manifest.json; do not edit.
+Made by `digit-export` and `digit-card` from manifest.json; do not edit.
+"""
+
+_EVALUATION = """\
+## What it can do, and where it fails
+
+`{file}` on {engine}: **{accuracy:.2%}** of {rows:,} test rows right ({wrong:,} wrong), 95 %
+confidence interval {low:.2%} to {high:.2%} (Wilson).
+
+| the same rows | accuracy |
+|---|--:|
+{robustness}
+
+![Confusion matrix: labels in rows, predictions in columns]({confusion})
+
+The {count} digits to whose label it gave the least probability, wrong answers in red:
+
+![Hardest digits, each with row, label, prediction and confidence]({hardest})
+
+"""
+
+_TRAINING = """\
+## Training
+
+{settings}
+
+![Loss and error rate over the epochs, training and validation](history.png)
+
 """
 
 
@@ -44,6 +85,8 @@ def text(manifest: Manifest) -> str:
         facts="\n".join(f"| {key} | {value} |" for key, value in _facts(manifest.provenance)),
         files=_table(manifest.files, split),
         rows=_rows(manifest.files, split),
+        evaluation=_evaluation(manifest),
+        training=_training(manifest.provenance),
         calibration=_calibration(manifest.provenance),
     )
 
@@ -52,7 +95,7 @@ def _has(files: tuple[ModelFile, ...], split: str) -> bool:
     return any(split in file.parity for file in files)
 
 
-def _facts(provenance: Any) -> list[tuple[str, str]]:
+def _facts(provenance: Mapping[str, Any]) -> list[tuple[str, str]]:
     model, training = provenance.get("model", {}), provenance.get("training", {})
     facts = [
         ("parameters", f"{model['parameters']:,}" if "parameters" in model else ""),
@@ -100,7 +143,54 @@ def _rows(files: tuple[ModelFile, ...], split: str) -> str:
     return f"{max(counts, default=0):,} {split} rows"
 
 
-def _calibration(provenance: Any) -> str:
+def _evaluation(manifest: Manifest) -> str:
+    found = manifest.provenance.get("evaluation")
+    # An evaluation of a file that was exported anew since says nothing about the new one.
+    if not found or found["sha256"] not in {file.sha256 for file in manifest.files}:
+        return ""
+    low, high = found["confidence_interval_95"]
+    return _EVALUATION.format(
+        file=found["file"],
+        engine=found["engine"],
+        accuracy=found["accuracy"],
+        rows=found["rows"],
+        wrong=found["rows"] - found["correct"],
+        low=low,
+        high=high,
+        robustness="\n".join(
+            f"| {name} | {accuracy:.2%} |" for name, accuracy in found["robustness"].items()
+        ),
+        confusion=CONFUSION,
+        count=min(SHOWN, found["rows"]),
+        hardest=HARDEST,
+    )
+
+
+def _training(provenance: Mapping[str, Any]) -> str:
+    training = provenance.get("training", {})
+    if "settings" not in training:
+        return ""
+    rows = [
+        ("time", f"{training['wall_s'] / 60:,.0f} minutes, {training['cpu_s'] / 60:,.0f} CPU "
+         f"minutes on {training['machine']}"),
+        ("rows held out for validation", f"the last {training['validation_rows']:,}"),
+        *_flat(training["settings"]),
+    ]  # fmt: skip
+    lines = ["| | |", "|---|---|", *(f"| {key} | {value} |" for key, value in rows)]
+    return _TRAINING.format(settings="\n".join(lines))
+
+
+def _flat(settings: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    rows: list[tuple[str, Any]] = []
+    for key, value in settings.items():
+        if isinstance(value, Mapping):
+            rows += [(f"{key}: {name}", inner) for name, inner in _flat(value)]
+        elif value is not None:
+            rows.append((key.replace("_", " "), value))
+    return rows
+
+
+def _calibration(provenance: Mapping[str, Any]) -> str:
     if "calibration" not in provenance:
         return ""
     calibration = provenance["calibration"]

@@ -48,7 +48,7 @@ def card(model: str, data: Path, labels: Path, artifacts: Path) -> None:
     from digit_runtime.models import model_names
     from digit_runtime.pixels import read_csv, read_labels
 
-    from digit_export.card import write
+    from digit_export.card_run import write
 
     pixels, answers = read_csv(data)[0], read_labels(labels)
     if len(pixels) != len(answers):

@@ -7,7 +7,8 @@ from digit_runtime.atomic import writing
 from digit_runtime.contract import LABELS, SIDE, Pixels
 from matplotlib.figure import Figure
 
-from digit_export.evaluate import HARDEST, Evaluation
+from digit_export.card import SHOWN
+from digit_export.evaluate import Evaluation
 
 
 def draw_confusion(evaluation: Evaluation, path: Path) -> None:
@@ -32,7 +33,7 @@ def draw_confusion(evaluation: Evaluation, path: Path) -> None:
 
 def draw_hardest(evaluation: Evaluation, pixels: Pixels, path: Path) -> None:
     """Draw the rows that `Evaluation.hardest` names; raises OutputError."""
-    columns = round(HARDEST**0.5)
+    columns = round(SHOWN**0.5)
     figure = Figure(figsize=(7.5, 8.6), layout="constrained")
     figure.subplots(columns, columns)
     for axes in figure.axes:

@@ -12,8 +12,8 @@ from digit_runtime.score import score
 from numpy.typing import NDArray
 
 from digit_export import robustness
+from digit_export.card import SHOWN
 
-HARDEST: Final = 25
 # The 97.5 % quantile of the normal distribution: two sides of 2.5 % leave 95 %.
 _Z: Final = 1.959964
 
@@ -41,7 +41,7 @@ class Evaluation:
     def hardest(self) -> NDArray[np.intp]:
         """Return the rows whose true digit got the least probability, hardest first."""
         given = self.probabilities[np.arange(len(self.labels)), self.labels]
-        return np.argsort(given, kind="stable")[:HARDEST]
+        return np.argsort(given, kind="stable")[:SHOWN]
 
     def as_json(self) -> dict[str, Any]:
         """Return the figures for the manifest."""

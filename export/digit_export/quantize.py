@@ -66,7 +66,7 @@ def dynamic(model: onnx.ModelProto) -> onnx.ModelProto:
 
     quantized = _through_file(write)
     if not any(node.op_type == "DynamicQuantizeLinear" for node in quantized.graph.node):
-        raise ConversionError("has no dense layer, the only kind quantized dynamically")
+        raise ConversionError("has no dense layer to quantize")
     return quantized
 
 

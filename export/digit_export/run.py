@@ -18,13 +18,18 @@ from digit_export.sources import Source
 from digit_export.targets import Target
 
 EXPORTED = "exported"
+REPRODUCED = "reproduced"
 UP_TO_DATE = "up to date"
 NOT_PUBLISHED = "not published"
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one target; `reasons` says why it was not published."""
+    """What became of one target; `reasons` says why it was not published.
+
+    `parity` was measured in this run if `status` is "exported". It is that of the
+    manifest if the same bytes came out again ("reproduced") or are there already.
+    """
 
     target: Target
     path: Path
@@ -46,7 +51,9 @@ def export(
     """Export one model: convert, check, and publish what passes.
 
     A file whose model, data, settings and tools are those it was published with is up to
-    date: it is left as it is, its figures too.
+    date: it is left as it is, its figures too. One that the manifest describes but that
+    is not there (git does not keep all of them) is made again; if its bytes are those
+    described, so are its figures.
 
     Args:
         source: The Keras model and its directory.
@@ -61,30 +68,34 @@ def export(
             changed then.
     """
     keys = {target: fingerprint(source, target, data.hashes, seed) for target in targets}
-    fresh = {} if force else _up_to_date(source, keys)
+    recorded = {} if force else _recorded(source, keys)
+    fresh = {target: entry for target, entry in recorded.items() if _is_there(source, entry)}
     todo = [target for target in targets if target not in fresh]
-    made = _make(source, todo, keys, data, seed, report) if todo else {}
+    made = _make(source, todo, keys, recorded, data, seed, report) if todo else {}
     return [made.get(target) or _unchanged(source, target, fresh[target]) for target in targets]
 
 
-def _up_to_date(source: Source, keys: Mapping[Target, str]) -> dict[Target, ModelFile]:
-    found = {}
-    for target, key in keys.items():
-        listed = source.current.select(target.format, target.precision) if source.current else []
-        for entry in listed:
-            try:
-                verify_file(source.directory / entry.path, entry)
-            except DigitError:
-                continue
-            if entry.source == key:
-                found[target] = entry
-    return found
+def _recorded(source: Source, keys: Mapping[Target, str]) -> dict[Target, ModelFile]:
+    """Return what the manifest says of files made from these same inputs."""
+    if not source.current:
+        return {}
+    entries = {entry.source: entry for entry in source.current.files}
+    return {target: entries[key] for target, key in keys.items() if key in entries}
+
+
+def _is_there(source: Source, entry: ModelFile) -> bool:
+    try:
+        verify_file(source.directory / entry.path, entry)
+    except DigitError:
+        return False
+    return True
 
 
 def _make(
     source: Source,
     targets: Sequence[Target],
     keys: Mapping[Target, str],
+    recorded: Mapping[Target, ModelFile],
     data: Data,
     seed: int,
     report: Callable[[str], None],
@@ -100,15 +111,18 @@ def _make(
 
     network = Network.load(source.path)
     outcomes, new = {}, []
-    for built in build(source.name, network, targets, calibration.pixels, checked, report):
+    for built in build(
+        source.name, network, targets, calibration.pixels, checked, recorded, report
+    ):
         file = NewFile(built.target, built.content, built.parity, keys[built.target])
         entry = file.entry(source.name)
         if not built.misses:
             new.append(file)
+        passed = REPRODUCED if built.reproduced else EXPORTED
         outcomes[built.target] = Outcome(
             built.target,
             source.directory / entry.path,
-            NOT_PUBLISHED if built.misses else EXPORTED,
+            NOT_PUBLISHED if built.misses else passed,
             entry.bytes,
             entry.sha256,
             built.parity,

@@ -64,6 +64,7 @@ def compare(
     """
     from digit_runtime import compare as comparison
     from digit_runtime import render, samples
+    from digit_runtime.cpus import cpu_name
     from digit_runtime.models import artifacts_folder, model_names
 
     if labels and not data:
@@ -82,7 +83,7 @@ def compare(
     conditions = {
         "schema": 1,
         "machine": platform.machine(),
-        "cpu": samples.cpu_name(),
+        "cpu": cpu_name(),
         "system": platform.platform(),
         "threads": threads,
         "rows": len(pixels),

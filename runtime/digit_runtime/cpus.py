@@ -1,7 +1,8 @@
-"""How many CPUs this process may really use, which is what engines should be given."""
+"""The processor: its name, and how many CPUs this process may really use."""
 
 import math
 import os
+import platform
 from pathlib import Path
 
 
@@ -21,3 +22,21 @@ def _cgroup_limit(root: Path = Path("/sys/fs/cgroup")) -> int:
         return math.ceil(int(quota) / int(period))
     except (OSError, ValueError):  # No cgroup v2 here, or "max": no quota.
         return 1 << 30
+
+
+def cpu_name() -> str:
+    """Return what the system calls its processor or board."""
+    for path, key in (
+        ("/sys/firmware/devicetree/base/model", None),
+        ("/proc/cpuinfo", "model name"),
+    ):
+        try:
+            text = Path(path).read_text(errors="replace").rstrip("\0\n")
+        except OSError:
+            continue
+        if key is None:
+            return text
+        for line in text.splitlines():
+            if line.startswith(key):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()

@@ -1,6 +1,5 @@
-"""The digits a comparison runs on, and the machine it runs on."""
+"""The digits a comparison runs on."""
 
-import platform
 from pathlib import Path
 
 import numpy as np
@@ -39,21 +38,3 @@ def reference(directory: Path) -> tuple[Pixels, None]:
             return as_pixels(arrays["pixels"]), None
     except (OSError, ValueError, KeyError) as error:
         raise ModelNotFoundError(f"{path}: not readable ({error}); give --data") from error
-
-
-def cpu_name() -> str:
-    """Return what the system calls its processor or board."""
-    for path, key in (
-        ("/sys/firmware/devicetree/base/model", None),
-        ("/proc/cpuinfo", "model name"),
-    ):
-        try:
-            text = Path(path).read_text(errors="replace").rstrip("\0\n")
-        except OSError:
-            continue
-        if key is None:
-            return text
-        for line in text.splitlines():
-            if line.startswith(key):
-                return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()

@@ -21,18 +21,6 @@ Digits = tuple[Pixels, Labels]
 TRAINED, HELD_OUT, TESTED = 8000, 4000, 4000
 
 
-@pytest.fixture(scope="session")
-def digits() -> Digits:
-    with np.load("/tmp/w/m.npz") as mnist:
-        return mnist["x"], mnist["y"]
-
-
-@pytest.fixture(scope="session")
-def test_digits() -> Digits:
-    with np.load("/tmp/w/m.npz") as mnist:
-        return mnist["tx"], mnist["ty"]
-
-
 def write_csv(path: Path, pixels: Pixels, labels: Labels | None = None) -> None:
     header = [f"pixel{column}" for column in range(784)]
     rows = pixels if labels is None else np.column_stack([labels, pixels])

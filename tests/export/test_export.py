@@ -117,15 +117,45 @@ def test_a_second_run_has_nothing_to_do(copy: Path, exported: Run, run_export: A
     assert {path: path.stat().st_mtime_ns for path in copy.rglob("*")} == before
 
 
-def test_a_damaged_or_missing_file_is_exported_again(
+def test_a_damaged_or_missing_file_is_made_again_and_recognized(
     copy: Path, exported: Run, run_export: Any
 ) -> None:
     (copy / "onnx/mlp-float32.onnx").write_bytes(b"junk")
     (copy / "onnx/mlp-float16.onnx").unlink()
     again = run_export(copy, "--format", "onnx")
     assert again.result.exit_code == 0, again.result.output
-    assert again.result.stdout.count("exported") == 2
-    assert again.result.stdout.count("up to date") == 2
+    lines = again.result.stdout.splitlines()
+    assert [line.split()[-1] for line in lines if line.endswith(("reproduced", "date"))] == [
+        "reproduced",
+        "reproduced",
+        "date",
+        "date",
+    ]
+    assert again.files() == exported.files()
+
+
+def test_a_file_that_no_longer_works_here_is_not_restored(
+    copy: Path, exported: Run, run_export: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from digit_runtime.classifier import Classifier
+
+    def broken(self: Classifier, pixels: Any) -> Any:
+        return np.full((len(pixels), 10), 0.1, np.float32)
+
+    (copy / "onnx/mlp-int8.onnx").unlink()
+    monkeypatch.setattr(Classifier, "predict_proba", broken)
+    again = run_export(copy, "--format", "onnx", "--precision", "int8")
+    assert again.result.exit_code == 1
+    assert "not published: validation agreement" in again.result.stdout
+    assert not (copy / "onnx/mlp-int8.onnx").exists()
+
+
+def test_force_measures_again_and_comes_to_the_same(
+    copy: Path, exported: Run, run_export: Any
+) -> None:
+    again = run_export(copy, "--format", "onnx", "--precision", "dynamic", "--force")
+    assert again.result.exit_code == 0, again.result.output
+    assert again.result.stdout.splitlines()[4].endswith("exported")
     assert again.files() == exported.files()
 
 

@@ -3,7 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from digit_export import robustness
-from digit_export.evaluate import HARDEST, Evaluation, evaluate, wilson_interval
+from digit_export.card import SHOWN
+from digit_export.evaluate import Evaluation, evaluate, wilson_interval
 from digit_runtime import load
 from digit_runtime.contract import Labels, Pixels
 
@@ -59,7 +60,7 @@ def test_the_hardest_rows_are_those_that_gave_the_label_least() -> None:
     probabilities = np.full((40, 10), 0.01, np.float32)
     probabilities[np.arange(40), labels] = np.linspace(0.9, 0.1, 40)
     hardest = Evaluation(probabilities, labels, {}).hardest()
-    np.testing.assert_array_equal(hardest, np.arange(39, 39 - HARDEST, -1))
+    np.testing.assert_array_equal(hardest, np.arange(39, 39 - SHOWN, -1))
 
 
 @pytest.mark.parametrize(

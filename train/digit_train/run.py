@@ -1,7 +1,6 @@
 """From a training CSV to a model directory: the story that `digit-train` tells."""
 
 import importlib.metadata
-import platform
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -11,6 +10,7 @@ import keras
 import numpy as np
 from digit_runtime.atomic import replacing, writing
 from digit_runtime.contract import Labels, Pixels
+from digit_runtime.cpus import cpu_name, usable_cpus
 from digit_runtime.errors import PixelsError
 from digit_runtime.manifest import MANIFEST_NAME, Manifest
 from digit_runtime.pixels import read_csv, read_labels
@@ -85,7 +85,7 @@ def train(
         "test_accuracy": test_accuracy(model, data.parent),
         "wall_s": round(sum(epoch.wall_s for epoch in epochs_done), 1),
         "cpu_s": round(sum(epoch.cpu_s for epoch in epochs_done), 1),
-        "machine": platform.machine(),
+        "machine": f"{cpu_name()}, {usable_cpus()} CPUs",
         "settings": asdict(recipe),
     }
     manifest = publish(name, model, epochs_done, training, out)
