@@ -168,7 +168,7 @@ def _evaluation(manifest: Manifest) -> str:
 
 def _training(provenance: Mapping[str, Any]) -> str:
     training = provenance.get("training", {})
-    if "settings" not in training:
+    if not {"settings", "wall_s", "cpu_s", "machine", "validation_rows"} <= training.keys():
         return ""
     rows = [
         ("time", f"{training['wall_s'] / 60:,.0f} minutes, {training['cpu_s'] / 60:,.0f} CPU "
@@ -183,7 +183,10 @@ def _training(provenance: Mapping[str, Any]) -> str:
 def _flat(settings: Mapping[str, Any]) -> list[tuple[str, Any]]:
     rows: list[tuple[str, Any]] = []
     for key, value in settings.items():
-        if isinstance(value, Mapping):
+        if key == "phases":
+            for number, phase in enumerate(value, start=1):
+                rows += [(f"phase {number}: {name}", inner) for name, inner in _flat(phase)]
+        elif isinstance(value, Mapping):
             rows += [(f"{key}: {name}", inner) for name, inner in _flat(value)]
         elif value is not None:
             rows.append((key.replace("_", " "), value))

@@ -70,11 +70,9 @@ def publish(
         OutputError: Something cannot be written. If that is noticed before the first
             rename, as with a full disk, nothing has changed.
     """
-    recorded = source.recorded or Manifest(source.name)
-    entries = {file.target: file.entry(source.name) for file in new}
     manifest = Manifest(
         name=source.name,
-        files=_merge(_kept(source, provenance), list(entries.values())),
+        files=_merge(_kept(source, provenance), [file.entry(source.name) for file in new]),
         provenance={**(source.current.provenance if source.current else {}), **provenance},
     )
     with ExitStack() as stack:
@@ -84,14 +82,22 @@ def publish(
         stack.enter_context(replacing(source.directory / REFERENCE_NAME)).write_bytes(reference)
         readme = stack.enter_context(replacing(source.directory / CARD_NAME))
         readme.write_bytes(card.text(manifest).encode())
-        changing = {entry.path for entry in entries.values()} - {
-            old.path for old in recorded.files if old in manifest.files
-        }
-        meanwhile = tuple(old for old in recorded.files if old.path not in changing)
-        if meanwhile != recorded.files:
-            _write(source.directory, replace(recorded, files=meanwhile))
+        if source.recorded:
+            _unlist_changes(source.directory, source.recorded, manifest)
     _write(source.directory, manifest)
     return manifest
+
+
+def _unlist_changes(directory: Path, old: Manifest, new: Manifest) -> None:
+    """Write `old` without what `new` says otherwise."""
+    hashes = {file.path: file.sha256 for file in new.files}
+    same = tuple(file for file in old.files if hashes.get(file.path, file.sha256) == file.sha256)
+    provenance = dict(old.provenance)
+    if provenance.get("reference") != new.provenance.get("reference"):
+        provenance.pop("reference", None)
+    meanwhile = replace(old, files=same, provenance=provenance)
+    if meanwhile != old:
+        _write(directory, meanwhile)
 
 
 def _kept(source: Source, provenance: Mapping[str, Any]) -> list[ModelFile]:

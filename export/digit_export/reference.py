@@ -1,17 +1,20 @@
 """reference.npz: a few training rows with Keras's answers, to test an installation with."""
 
+import hashlib
 import io
 import zipfile
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from digit_runtime.contract import Probabilities
+from digit_runtime.manifest import Manifest
 
 from digit_export.calibrate import Drawn
 
 REFERENCE_NAME: Final = "reference.npz"
 REFERENCE_ROWS: Final = 100
+REFERENCE_SEED: Final = [0, 1]
 # Below this, two machines' float32 arithmetic may differ on the same model.
 _ROUNDING: Final = 1e-5
 
@@ -27,6 +30,25 @@ def renewed(path: Path, rows: Drawn, probabilities: Probabilities) -> bytes:
     buffer = io.BytesIO()
     np.savez_compressed(buffer, pixels=rows.pixels, labels=rows.labels, probabilities=probabilities)
     return buffer.getvalue()
+
+
+def describe(content: bytes) -> dict[str, Any]:
+    """Return what the manifest records of the file, under "reference"."""
+    return {
+        "file": REFERENCE_NAME,
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "bytes": len(content),
+        "rows": REFERENCE_ROWS,
+    }
+
+
+def is_intact(directory: Path, manifest: Manifest) -> bool:
+    """Return whether the file is there and is the one that `manifest` records."""
+    try:
+        content = (directory / REFERENCE_NAME).read_bytes()
+    except OSError:
+        return False
+    return manifest.provenance.get("reference") == describe(content)
 
 
 def _says(path: Path, rows: Drawn, probabilities: Probabilities) -> bool:

@@ -1,6 +1,5 @@
 """From Keras files to published exports: the story that `digit-export` tells."""
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +12,14 @@ from digit_export.calibrate import CALIBRATION_ROWS, draw
 from digit_export.data import Data
 from digit_export.fingerprint import fingerprint, tools
 from digit_export.publish import NewFile, ensure_writable, publish
-from digit_export.reference import REFERENCE_NAME, REFERENCE_ROWS, renewed
+from digit_export.reference import (
+    REFERENCE_NAME,
+    REFERENCE_ROWS,
+    REFERENCE_SEED,
+    describe,
+    is_intact,
+    renewed,
+)
 from digit_export.sources import Source
 from digit_export.targets import Target
 
@@ -59,7 +65,7 @@ def export(
         source: The Keras model and its directory.
         targets: What to export.
         data: Rows to calibrate with and to check on.
-        seed: Of the rows drawn for calibration and reference.
+        seed: Of the rows drawn for calibration.
         force: Export what is up to date, too.
         report: Called with what is being done.
 
@@ -70,6 +76,8 @@ def export(
     keys = {target: fingerprint(source, target, data.hashes, seed) for target in targets}
     recorded = {} if force else _recorded(source, keys)
     fresh = {target: entry for target, entry in recorded.items() if _is_there(source, entry)}
+    if source.current and not is_intact(source.directory, source.current):
+        fresh = {}
     todo = [target for target in targets if target not in fresh]
     made = _make(source, todo, keys, recorded, data, seed, report) if todo else {}
     return [made.get(target) or _unchanged(source, target, fresh[target]) for target in targets]
@@ -103,7 +111,7 @@ def _make(
     ensure_writable(source.directory)
     rows, checked = data.split(source.validation_rows)
     calibration = draw(rows.pixels, rows.labels, CALIBRATION_ROWS, [seed, 0])
-    examples = draw(rows.pixels, rows.labels, REFERENCE_ROWS, [seed, 1])
+    examples = draw(rows.pixels, rows.labels, REFERENCE_ROWS, REFERENCE_SEED)
     report(f"{source.name}: loading {source.path.name}")
     # TensorFlow takes seconds to import, and is not needed where all is up to date.
     from digit_export.build import build
@@ -143,12 +151,7 @@ def _make(
                     "seed": seed,
                     "sha256": calibration.sha256,
                 },
-                "reference": {
-                    "file": REFERENCE_NAME,
-                    "sha256": hashlib.sha256(reference).hexdigest(),
-                    "bytes": len(reference),
-                    "rows": len(examples.labels),
-                },
+                "reference": describe(reference),
                 "export": {"tools": tools(), "data": data.hashes},
             },
         )

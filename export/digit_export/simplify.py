@@ -46,8 +46,10 @@ def _constants(graph: onnx.GraphProto) -> dict[str, onnx.TensorProto]:
 
 
 def _only_consumer(graph: onnx.GraphProto, value: str) -> onnx.NodeProto | None:
+    """Return the node that takes `value`, if nothing else does and it is not a result."""
     consumers = [node for node in graph.node if value in node.input]
-    return consumers[0] if len(consumers) == 1 else None
+    is_output = any(output.name == value for output in graph.output)
+    return consumers[0] if len(consumers) == 1 and not is_output else None
 
 
 def _fold_flatten(graph: onnx.GraphProto, shapes: dict[str, list[int]]) -> None:
@@ -67,6 +69,7 @@ def _fold_flatten(graph: onnx.GraphProto, shapes: dict[str, list[int]]) -> None:
             and reshape.op_type == "Reshape"
             and dense.op_type == "MatMul"
             and dense.input[1] in constants
+            and _only_consumer(graph, dense.input[1]) is dense
         ):
             continue
         _, channels, height, width = shapes[transpose.input[0]]

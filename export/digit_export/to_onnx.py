@@ -4,8 +4,10 @@ from functools import lru_cache
 from typing import Final
 
 import onnx
+import tensorflow as tf
 import tf2onnx
-from digit_runtime.contract import Pixels
+from digit_runtime.contract import OUTPUT_NAME, Pixels
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from digit_export import quantize
 from digit_export.network import Network
@@ -38,9 +40,16 @@ def int8(network: Network, calibration: Pixels) -> bytes:
 @lru_cache(maxsize=1)
 def graph(network: Network) -> onnx.ModelProto:
     """Return the network as a float32 ONNX model, from "pixels" to "probabilities"."""
-    model, _ = tf2onnx.convert.from_function(
-        network.serve, input_signature=network.serve.input_signature, opset=OPSET
-    )
+    frozen = convert_variables_to_constants_v2(network.serve.get_concrete_function())
+    signature = network.serve.input_signature
+
+    # tf2onnx takes tensors that a layer holds outside its variables, such as the mean
+    # and variance of Normalization, for further inputs of the model. This has none.
+    @tf.function(input_signature=signature)  # type: ignore[untyped-decorator]
+    def constant(pixels: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {OUTPUT_NAME: frozen(pixels)[0]}
+
+    model, _ = tf2onnx.convert.from_function(constant, input_signature=signature, opset=OPSET)
     model = simplify(model, network.layers)
     model.graph.name = network.model.name
     for value in (*model.graph.input, *model.graph.output):

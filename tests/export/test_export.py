@@ -134,6 +134,13 @@ def test_a_damaged_or_missing_file_is_made_again_and_recognized(
     assert again.files() == exported.files()
 
 
+def test_missing_reference_rows_are_restored(copy: Path, exported: Run, run_export: Any) -> None:
+    (copy / "reference.npz").unlink()
+    again = run_export(copy, "--format", "onnx", "--precision", "float32")
+    assert again.result.exit_code == 0, again.result.output
+    assert again.files() == exported.files()
+
+
 def test_a_file_that_no_longer_works_here_is_not_restored(
     copy: Path, exported: Run, run_export: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -39,7 +39,8 @@ def test_probabilities_are_those_of_the_keras_model(
     got = load(model, engine=engine, precision="int8", artifacts=artifacts).predict_proba(pixels)
     assert got.dtype == np.float32
     assert got.shape == (len(pixels), 10)
-    np.testing.assert_allclose(got.sum(axis=1), 1, atol=1e-5)
+    # TFLite's int8 softmax has steps of 1/256, so ten of them need not sum to one.
+    np.testing.assert_allclose(got.sum(axis=1), 1, atol=0.02)
     assert np.mean(got.argmax(axis=1) == expected.argmax(axis=1)) >= 0.99
     assert np.abs(got - expected).mean() < 0.01
 

@@ -145,7 +145,10 @@ def test_nothing_to_resume_is_one_line(run: Run, data: Path) -> None:
 def test_a_diverging_training_stops_with_its_reason(
     run: Run, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hot = replace(recipes.RECIPES["notebook", "mlp"], learning_rate=1e30)
+    hot = replace(
+        recipes.RECIPES["notebook", "mlp"],
+        phases=(recipes.Phase(epochs=2, learning_rate=1e30, schedule="constant"),),
+    )
     monkeypatch.setitem(recipes.RECIPES, ("notebook", "mlp"), hot)
     result = run(train, "--model", "mlp", "--data", data, "--recipe", "notebook", "--out", "out")
     assert result.exit_code == 1

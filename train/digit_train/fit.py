@@ -16,7 +16,7 @@ from digit_train import models
 from digit_train.augment import distort
 from digit_train.checkpoint import Checkpoint
 from digit_train.history import Epoch
-from digit_train.recipes import Recipe
+from digit_train.recipes import Phase, Recipe
 
 
 class TrainingError(DigitError, ArithmeticError):
@@ -63,14 +63,16 @@ def fit(
             models.min_max(pixels[:count]) if recipe.scaling == "min-max" else models.rescaling()
         )
         model, history = models.build(name, scale, recipe.dropout, seed), []
-        model.compile(
-            optimizer=_optimizer(recipe, steps),
-            loss=keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing),
-            metrics=["accuracy"],
-        )
     training = _Batches(pixels[:count], labels[:count], recipe, seed)
     validation = _plain_batches(pixels[count:], labels[count:])
     for epoch in range(len(history) + 1, recipe.epochs + 1):
+        phase, epoch_of_phase = recipe.at(epoch)
+        if epoch_of_phase == 1:
+            model.compile(
+                optimizer=_optimizer(recipe, phase, steps),
+                loss=keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing),
+                metrics=["accuracy"],
+            )
         _seed_dropout(model, seed, epoch)
         wall, cpu = time.perf_counter(), time.process_time()
         with progress(f"epoch {epoch} of {recipe.epochs}", steps) as advance:
@@ -106,19 +108,19 @@ def weights_only(model: keras.Model) -> keras.Model:
     return copy
 
 
-def _optimizer(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
-    if recipe.optimizer == "sgd":
-        return keras.optimizers.SGD(recipe.learning_rate)
-    rate: Any = recipe.learning_rate
-    if recipe.schedule == "one-cycle":
-        warmup = round(0.05 * steps * recipe.epochs)
+def _optimizer(recipe: Recipe, phase: Phase, steps: int) -> keras.optimizers.Optimizer:
+    rate: Any = phase.learning_rate
+    if phase.schedule == "one-cycle":
+        warmup = round(0.05 * steps * phase.epochs)
         # A linear rise to the peak, then half a cosine down to nothing.
         rate = keras.optimizers.schedules.CosineDecay(
-            recipe.learning_rate / 25,
-            decay_steps=steps * recipe.epochs - warmup,
-            warmup_target=recipe.learning_rate,
+            phase.learning_rate / 25,
+            decay_steps=steps * phase.epochs - warmup,
+            warmup_target=phase.learning_rate,
             warmup_steps=warmup,
         )
+    if recipe.optimizer == "sgd":
+        return keras.optimizers.SGD(rate)
     return keras.optimizers.AdamW(rate, weight_decay=recipe.weight_decay)
 
 
@@ -142,7 +144,8 @@ class _Batches:
 
     def epoch(self, epoch: int) -> tf.data.Dataset:
         order = np.random.default_rng([self.seed, epoch]).permutation(len(self.pixels))
-        settings = self.recipe.augmentation and self.recipe.augmentation.at(epoch)
+        phase, epoch_of_phase = self.recipe.at(epoch)
+        settings = phase.augmentation and phase.augmentation.at(epoch_of_phase)
 
         def batch(number: tf.Tensor, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             chosen = tf.gather(self.pixels, rows)

@@ -2,7 +2,7 @@
 
 import importlib.metadata
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,7 @@ def train(
     """
     recipe = RECIPES[recipe_name, name]
     if epochs is not None:
-        recipe = replace(recipe, epochs=epochs)
+        recipe = recipe.with_epochs(epochs)
     pixels, labels = read_csv(data)
     if labels is None:
         raise PixelsError(f"{data}: has no label column; training needs train.csv")
