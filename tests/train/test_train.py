@@ -68,10 +68,15 @@ def test_a_model_directory_is_made(run: Run, data: Path, digits: tuple[Pixels, L
 
 @pytest.mark.parametrize("model", ["mlp", "cnn"])
 def test_resume_continues_exactly(
-    model: str, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    model: str,
+    digits: tuple[Pixels, Labels],
+    write_pixels: Write,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Shuffling, augmentation, dropout, schedule and optimizer all go on where they were."""
-    small = replace(recipes.RECIPES["edge", model], validation_fraction=0.9, batch_size=100)
+    data = write_pixels(tmp_path / "train.csv", digits[0][:400], digits[1][:400])
+    small = replace(recipes.RECIPES["edge", model], validation_fraction=0.25, batch_size=100)
     monkeypatch.setitem(recipes.RECIPES, ("edge", model), small)
     epochs = 3
     whole = tmp_path / "whole"
@@ -98,7 +103,7 @@ def test_resume_continues_exactly(
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
 def test_a_killed_training_resumes(data: Path, tmp_path: Path) -> None:
-    options = ["--model", "mlp", "--data", str(data), "--epochs", "40", "--out", str(tmp_path)]
+    options = ["--model", "mlp", "--data", str(data), "--epochs", "20", "--out", str(tmp_path)]
     process = subprocess.Popen([*COMMAND, *options], stderr=subprocess.DEVNULL)
     state = tmp_path / "checkpoint" / "state.json"
     deadline = time.monotonic() + 120
@@ -116,7 +121,7 @@ def test_a_killed_training_resumes(data: Path, tmp_path: Path) -> None:
     assert f"epoch {before + 1:3} " in done.stderr
     assert f"epoch {before:3} " not in done.stderr
     accuracy = Manifest.read(tmp_path).provenance["training"]["validation_accuracy"]
-    assert accuracy > 0.85
+    assert accuracy > 0.8
 
 
 def test_an_interrupted_training_is_neither_lost_nor_mistaken(run: Run, data: Path) -> None:
