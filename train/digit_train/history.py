@@ -63,8 +63,9 @@ def draw(history: list[Epoch], path: Path, title: str) -> None:
         errors = [100 * (1 - getattr(epoch, name)) for epoch in history]
         right.plot(epochs, errors, style, color=color)
     right.set(xlabel="epoch", ylabel="error rate (%)", yscale="log")
-    right.yaxis.set_major_formatter("{x:g}")
+    left.yaxis.set_minor_formatter("{x:g}")
     for axes in (left, right):
+        axes.yaxis.set_major_formatter("{x:g}")
         axes.grid(alpha=0.3, which="both")
     left.legend()
     with replacing(path) as fresh:
