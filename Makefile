@@ -17,8 +17,8 @@ export: .venv/installed data
 
 # The runtime is used from an environment of its own, which has no TensorFlow.
 predict: .venv-runtime/installed data
-	$(RUNTIME_BIN)/digit-predict data/test.csv --model mlp --labels data/test_labels.csv -o mlp.csv
-	$(RUNTIME_BIN)/digit-predict data/test.csv --model cnn --labels data/test_labels.csv -o cnn.csv
+	$(RUNTIME_BIN)/digit-predict data/test.csv --model mlp --labels data/test_labels.csv -o submission-mlp.csv
+	$(RUNTIME_BIN)/digit-predict data/test.csv --model cnn --labels data/test_labels.csv -o submission-cnn.csv
 
 compare: .venv-runtime/installed export
 	$(RUNTIME_BIN)/digit-compare --artifacts artifacts $(TEST_DATA)

@@ -25,7 +25,8 @@ class Classifier:
         format: "onnx" or "tflite".
         precision: As its manifest states it; None for a file without manifest.
         engine: The engine's name.
-        threads: How many threads the engine uses for one batch.
+        threads: How many threads the engine uses for one batch; numpy's matrix products
+            use as many as its BLAS was told by the environment when numpy was imported.
     """
 
     def __init__(self, file: models.FoundFile, engine: str = "auto", threads: int = 0) -> None:
@@ -96,7 +97,8 @@ def load(
         model: A name under `artifacts`, or a file's path.
         format: "onnx" or "tflite"; None for whichever an installed engine reads.
         precision: "float32", "float16", "dynamic" or "int8"; None for the smallest there.
-        engine: "onnxruntime" or "litert"; "auto" for the one that reads the file.
+        engine: A name in `digit_runtime.backends.ENGINES`; "auto" for the first of them
+            that is installed and reads the file, which for .onnx files numpy always is.
         threads: For one batch; None for all CPUs that this process may use.
         artifacts: Folder of models; None for DIGIT_ARTIFACTS or the models that the
             package carries.

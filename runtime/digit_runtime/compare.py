@@ -1,13 +1,14 @@
 """What each format, precision and engine costs on this device, measured alike."""
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -15,6 +16,8 @@ from digit_runtime import backends, models
 from digit_runtime.contract import Labels, Pixels
 from digit_runtime.errors import EngineError, EngineNotInstalledError, ModelNotFoundError
 from digit_runtime.measure import Measurement, Request
+
+_BLAS_THREADS: Final = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 
 @dataclass(frozen=True)
@@ -44,28 +47,41 @@ class Row:
     accuracy: float | None
 
 
-def candidates(names: Sequence[str], artifacts: Path) -> list[Candidate]:
-    """Return every file of these models with every installed engine that reads it.
+def candidates(
+    names: Sequence[str], artifacts: Path, engines: Sequence[str] = ()
+) -> list[Candidate]:
+    """Return every file of these models with every engine that reads it.
+
+    Args:
+        names: The models.
+        artifacts: Their folder.
+        engines: Names; by default all that are installed, numpy only if it is alone,
+            since it is too slow to be a choice where there is another.
 
     Raises:
         ModelNotFoundError: No such model, or a model without exported files.
-        EngineNotInstalledError: No engine for any of the files.
+        EngineNotInstalledError: A named engine is not installed, or none reads any file.
     """
     files = [file for name in names for file in models.files_of(artifacts / name)]
     if not files:
         raise ModelNotFoundError(
             f"{artifacts}: no exported file of {', '.join(names)}; run digit-export first"
         )
-    found = [
-        Candidate(file, engine.name)
-        for file in files
-        for engine in backends.engines_for(file.format)
-    ]
-    if not found:
+    for engine in backends.ENGINES:
+        if engine.name in engines:
+            backends.choose(engine.format, engine.name)
+    pairs = [(file, engine) for file in files for engine in backends.engines_for(file.format)]
+    if engines:
+        pairs = [(file, engine) for file, engine in pairs if engine.name in engines]
+    else:
+        pairs = [pair for pair in pairs if not pair[1].last_resort] or pairs
+    if not pairs:
+        formats = " or ".join(sorted({f".{file.format}" for file in files}))
         raise EngineNotInstalledError(
-            'no inference engine is installed: pip install "digit-runtime[all]"'
+            f"no {'such ' if engines else ''}engine reads {formats} files: "
+            'pip install "digit-runtime[all]"'
         )
-    return found
+    return [Candidate(file, engine.name) for file, engine in pairs]
 
 
 def compare(
@@ -108,8 +124,11 @@ def compare(
 
 
 def _in_fresh_process(request: Request) -> Measurement:
+    # The libraries that numpy multiplies matrices with take their threads from here alone.
+    blas = dict.fromkeys(_BLAS_THREADS, str(request.threads))
     done = subprocess.run(
         [sys.executable, "-m", "digit_runtime.measure"],
+        env=os.environ | blas,
         input=json.dumps(asdict(request)),
         capture_output=True,
         text=True,

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from digit_runtime import options
+from digit_runtime.backends import ENGINES
 from digit_runtime.console import DigitCommand
 
 
@@ -17,6 +18,14 @@ from digit_runtime.console import DigitCommand
     "--models",
     multiple=True,
     help="A model's name; may be given several times.  [default: all models of --artifacts]",
+)
+@click.option(
+    "--engine",
+    "engines",
+    multiple=True,
+    type=click.Choice([engine.name for engine in ENGINES]),
+    help="May be given several times.  [default: all that are installed; numpy only if it is "
+    "alone]",
 )
 @click.option(
     "--data",
@@ -49,6 +58,7 @@ from digit_runtime.console import DigitCommand
 @click.option("--markdown", "style", flag_value="markdown", help="Print a Markdown table.")
 def compare(
     models: tuple[str, ...],
+    engines: tuple[str, ...],
     data: Path | None,
     labels: Path | None,
     rows: int,
@@ -59,8 +69,8 @@ def compare(
 ) -> None:
     """Compare size, speed, memory and accuracy of all exported files on this device.
 
-    Every file is measured with every installed engine that reads it, each in a fresh
-    process, all with the same threads and the same rows.
+    Every file is measured with every engine that reads it, each in a fresh process, all
+    with the same threads and the same rows.
     """
     from digit_runtime import compare as comparison
     from digit_runtime import render, samples
@@ -71,7 +81,7 @@ def compare(
         raise click.UsageError("--labels needs --data")
     folder = artifacts_folder(artifacts)
     names = models or tuple(model_names(folder))
-    chosen = comparison.candidates(names, folder)
+    chosen = comparison.candidates(names, folder, engines)
     pixels, answers = (
         samples.from_csv(data, labels, rows) if data else samples.reference(folder / names[0])
     )
@@ -96,6 +106,7 @@ def compare(
         click.echo((render.as_markdown if style == "markdown" else render.as_table)(results))
         plural = "s" * (threads != 1)
         click.echo(
-            f"\n{conditions['cpu']}, {threads} thread{plural}, {len(pixels):,} rows; latency of "
-            "one image, throughput at the best batch of 8, 32 and 64"
+            f"\n{conditions['cpu']}, {threads} thread{plural}, {len(pixels):,} rows. Latency is "
+            "that of one image, throughput that of\nthe best batch of 8, 32 and 64."
+            + render.uncertainty(results, len(pixels))
         )

@@ -31,7 +31,7 @@ def describe_engines() -> list[dict[str, Any]]:
             "name": engine.name,
             "reads": engine.format,
             "installed": engine.installed_package() is not None,
-            "extra": f"digit-runtime[{engine.extra}]",
+            "extra": None if engine.last_resort else f"digit-runtime[{engine.extra}]",
         }
         for engine in backends.ENGINES
     ]

@@ -22,15 +22,11 @@ def info(model: str | None, artifacts: Path | None, as_json: bool) -> None:
     damaged.
     """
     from digit_runtime.info import describe_engines, describe_model
-    from digit_runtime.manifest import MANIFEST_NAME
-    from digit_runtime.models import artifacts_folder, model_names
+    from digit_runtime.models import artifacts_folder, model_directory, model_names
 
     folder = artifacts_folder(artifacts)
-    if model and (Path(model) / MANIFEST_NAME).is_file():
-        directories = [Path(model)]
-    else:
-        directories = [folder / name for name in ([model] if model else model_names(folder))]
-    models = [describe_model(directory) for directory in directories]
+    names = [model] if model else model_names(folder)
+    models = [describe_model(model_directory(name, folder)) for name in names]
     engines = describe_engines()
     if as_json:
         click.echo(json.dumps({"models": models, "engines": engines}, indent=2))

@@ -117,6 +117,21 @@ class Manifest:
         document["files"] = [asdict(file) for file in self.files]
         return json.dumps(document, indent=2, allow_nan=False) + "\n"
 
+    def described(self, key: str) -> ModelFile | None:
+        """Return the file that the provenance describes under `key`, such as "reference".
+
+        Raises:
+            ManifestError: What stands there does not describe a file.
+        """
+        entry = self.provenance.get(key)
+        if entry is None:
+            return None
+        if not isinstance(entry, dict):
+            raise ManifestError(f"has a {key!r} that is not an object")
+        return _model_file(
+            {**entry, "path": entry.get("file"), "format": "", "precision": "", "parity": {}}
+        )
+
     def select(self, format: str | None = None, precision: str | None = None) -> list[ModelFile]:
         """Return the files of that format and precision; None means any."""
         return [

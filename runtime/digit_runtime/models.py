@@ -61,6 +61,12 @@ def model_names(artifacts: Path) -> list[str]:
     return names
 
 
+def model_directory(model: str | Path, artifacts: Path) -> Path:
+    """Return the directory of `model`: that path if a model lies there, else by name."""
+    given = Path(model)
+    return given if (given / MANIFEST_NAME).is_file() else artifacts / model
+
+
 def files_of(directory: Path) -> list[FoundFile]:
     """Return the files of a model directory that its manifest lists and that are there."""
     manifest = Manifest.read(directory)
@@ -80,13 +86,13 @@ def find(
 ) -> FoundFile:
     """Return the file to use for `model`, a name or the path of a model file.
 
-    Among several, files that an installed engine can read come first, then the smaller
-    precision (int8 before float32), then the order of the engine table.
+    Among several, files that an installed engine can read come first, numpy as the last
+    of the engines, then the smaller precision (int8 before float32), then the order of
+    the engine table.
 
     Raises:
         ModelNotFoundError: No such file; says which there are.
         ManifestError: The manifest is damaged.
-        EngineNotInstalledError: There are such files, but nothing that reads them.
     """
     if Path(model).suffix.lstrip(".") in backends.FORMATS:
         return _by_path(Path(model), format, precision)
@@ -114,11 +120,11 @@ def find(
     return min(wanted, key=lambda file: _preference(file, engine))
 
 
-def _preference(file: FoundFile, engine: str) -> tuple[bool, int, int]:
-    readers = [e.name for e in backends.engines_for(file.format)]
-    usable = bool(readers) if engine == "auto" else engine in readers
+def _preference(file: FoundFile, engine: str) -> tuple[bool, bool, int, int]:
+    readers = [e for e in backends.engines_for(file.format) if engine in ("auto", e.name)]
+    slow = all(reader.last_resort for reader in readers)
     rank = PRECISIONS.index(file.precision) if file.precision in PRECISIONS else len(PRECISIONS)
-    return (not usable, rank, backends.FORMATS.index(file.format))
+    return (not readers, slow, rank, backends.FORMATS.index(file.format))
 
 
 def _by_path(path: Path, format: str | None, precision: str | None) -> FoundFile:

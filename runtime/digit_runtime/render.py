@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, fields
 from typing import Any
@@ -40,6 +41,19 @@ def as_csv(rows: Sequence[Row]) -> str:
 def as_json(rows: Sequence[Row], conditions: dict[str, Any]) -> str:
     """Return the unrounded numbers and the conditions they were measured under."""
     return json.dumps({**conditions, "results": [asdict(row) for row in rows]}, indent=2)
+
+
+def uncertainty(rows: Sequence[Row], count: int) -> str:
+    """Say how far the accuracies may be from those on endless rows; nothing if there are none.
+
+    Half of Wald's 95 % interval, 1.96 standard errors, of the least accurate file.
+    """
+    accuracies = [row.accuracy for row in rows if row.accuracy is not None]
+    if not accuracies:
+        return ""
+    worst = min(accuracies)
+    points = 196 * math.sqrt(worst * (1 - worst) / count)
+    return f" Accuracy on {count:,} rows is certain to {points:.2f} points (95 %)."
 
 
 def _cells(row: Row) -> list[str]:

@@ -1,14 +1,26 @@
-"""The digits a comparison runs on."""
+"""The digits a comparison runs on: a CSV's, or those that a model carries."""
 
+import zipfile
+import zlib
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from digit_runtime.contract import Labels, Pixels, as_pixels
+from digit_runtime.contract import LABELS, Labels, Pixels, Probabilities, as_pixels
 from digit_runtime.errors import ModelNotFoundError, PixelsError
 from digit_runtime.pixels import read_csv, read_labels
 
 REFERENCE_NAME = "reference.npz"
+
+
+@dataclass(frozen=True)
+class Golden:
+    """Digits that a model carries, uint8 ``[N, 784]``, with Keras's answers."""
+
+    pixels: Pixels
+    probabilities: Probabilities
+    """float32 ``[N, 10]``."""
 
 
 def from_csv(data: Path, labels: Path | None, rows: int) -> tuple[Pixels, Labels | None]:
@@ -32,9 +44,24 @@ def reference(directory: Path) -> tuple[Pixels, None]:
     Raises:
         ModelNotFoundError: The model carries none.
     """
-    path = directory / REFERENCE_NAME
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return as_pixels(arrays["pixels"]), None
-    except (OSError, ValueError, KeyError) as error:
-        raise ModelNotFoundError(f"{path}: not readable ({error}); give --data") from error
+        return golden(directory / REFERENCE_NAME).pixels, None
+    except ModelNotFoundError as error:
+        raise ModelNotFoundError(f"{error}; give --data") from error
+
+
+def golden(path: Path) -> Golden:
+    """Read a reference.npz, as digit-export writes it.
+
+    Raises:
+        ModelNotFoundError: It is missing or damaged.
+    """
+    try:
+        # numpy leaves a file that it opened itself open if that turns out to be no zip.
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
+            pixels, probabilities = as_pixels(arrays["pixels"]), arrays["probabilities"]
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise ModelNotFoundError(f"{path}: not readable ({error})") from error
+    if probabilities.shape != (len(pixels), LABELS) or probabilities.dtype != np.float32:
+        raise ModelNotFoundError(f"{path}: not readable (probabilities of another shape or type)")
+    return Golden(pixels, probabilities)

@@ -11,6 +11,8 @@ COMMANDS = {
     "digit-predict": "digit_runtime.cli:predict",
     "digit-compare": "digit_runtime.cli:compare",
     "digit-info": "digit_runtime.cli:info",
+    "digit-verify": "digit_runtime.cli:verify",
+    "digit-card": "digit_export.card_cli:card",
 }
 HEAVY = {"tensorflow", "keras", "onnx", "onnxruntime", "tf2onnx", "pandas", "matplotlib"}
 

@@ -8,6 +8,7 @@ import venv
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from digit_runtime.contract import Labels, Pixels
 
@@ -68,7 +69,12 @@ def test_the_wheel_predicts_in_an_empty_environment(
     assert len(submission) == 501
 
 
-def test_without_an_engine_the_pip_line_is_given(wheel: Path, tmp_path: Path) -> None:
+def test_without_an_engine_numpy_predicts(
+    wheel: Path,
+    tmp_path: Path,
+    test_digits: tuple[Pixels, Labels],
+    write_pixels: Callable[..., Path],
+) -> None:
     venv.create(tmp_path / "env", with_pip=True)
     scripts = tmp_path / "env" / ("Scripts" if os.name == "nt" else "bin")
     subprocess.run(
@@ -76,10 +82,18 @@ def test_without_an_engine_the_pip_line_is_given(wheel: Path, tmp_path: Path) ->
         check=True,
         capture_output=True,
     )
-    (tmp_path / "a.csv").write_text(",".join(["0"] * 784) + "\n")
+    write_pixels(tmp_path / "a.csv", test_digits[0][:100])
     result = subprocess.run(
-        [scripts / "digit-predict", "a.csv"], cwd=tmp_path, capture_output=True, text=True
+        [scripts / "digit-predict", "a.csv", "--json"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
     )
-    assert result.returncode == 1
-    assert result.stderr.startswith("Error: no engine for .onnx files is installed: pip install")
+    assert json.loads(result.stdout)["engine"] == "numpy"
+    assert result.stderr.startswith("note: no engine for .onnx files is installed, so numpy")
+    assert result.stderr.endswith('pip install "digit-runtime[onnx]"\n')
     assert result.stderr.count("\n") == 1
+    lines = (tmp_path / "submission.csv").read_text().splitlines()[1:]
+    digits = [int(line.split(",")[1]) for line in lines]
+    assert np.mean(digits == test_digits[1][:100]) > 0.97

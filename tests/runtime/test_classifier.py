@@ -16,7 +16,10 @@ from digit_runtime import (
 )
 from digit_runtime.contract import Labels, Pixels
 
-SHIPPED = [(model, engine) for model in ("mlp", "cnn") for engine in ("onnxruntime", "litert")]
+SHIPPED = [
+    *((model, engine) for model in ("mlp", "cnn") for engine in ("onnxruntime", "litert")),
+    ("mlp", "numpy"),
+]
 
 
 @pytest.mark.parametrize(("model", "engine"), SHIPPED)
@@ -58,7 +61,7 @@ def test_the_batch_does_not_change_the_answer(
     assert classifier.predict(pixels[3].reshape(28, 28)) == whole[3].argmax()
 
 
-@pytest.mark.parametrize("engine", ["onnxruntime", "litert"])
+@pytest.mark.parametrize("engine", ["onnxruntime", "litert", "numpy"])
 def test_one_classifier_serves_many_threads(
     engine: str, artifacts: Path, test_digits: tuple[Pixels, Labels]
 ) -> None:
@@ -97,10 +100,12 @@ def test_a_file_copied_elsewhere_works_without_manifest(artifacts: Path, tmp_pat
     assert (inside.model, inside.precision) == ("mlp", "int8")
 
 
-@pytest.mark.parametrize("suffix", ["onnx", "tflite"])
+@pytest.mark.parametrize(
+    ("suffix", "engine"), [("onnx", "onnxruntime"), ("onnx", "numpy"), ("tflite", "litert")]
+)
 @pytest.mark.parametrize("with_manifest", [True, False])
 def test_a_truncated_file_is_refused(
-    suffix: str, with_manifest: bool, artifacts: Path, tmp_path: Path
+    suffix: str, engine: str, with_manifest: bool, artifacts: Path, tmp_path: Path
 ) -> None:
     shutil.copytree(artifacts / "mlp", tmp_path / "mlp")
     path = tmp_path / "mlp" / suffix / f"mlp-int8.{suffix}"
@@ -108,19 +113,22 @@ def test_a_truncated_file_is_refused(
     if not with_manifest:
         (tmp_path / "mlp" / "manifest.json").unlink()
     with pytest.raises(ModelFileError, match=path.name):
-        load(path)
+        load(path, engine=engine)
 
 
-@pytest.mark.parametrize("suffix", ["onnx", "tflite"])
+@pytest.mark.parametrize(
+    ("suffix", "engine"), [("onnx", "onnxruntime"), ("onnx", "numpy"), ("tflite", "litert")]
+)
 @pytest.mark.parametrize("content", [b"", b"\x00" * 100, b"not a model at all" * 50])
-def test_junk_is_not_a_model(suffix: str, content: bytes, tmp_path: Path) -> None:
+def test_junk_is_not_a_model(suffix: str, engine: str, content: bytes, tmp_path: Path) -> None:
     path = tmp_path / f"junk.{suffix}"
     path.write_bytes(content)
     with pytest.raises(ModelFileError, match="not a readable"):
-        load(path)
+        load(path, engine=engine)
 
 
-def test_another_contract_is_refused_before_any_inference(tmp_path: Path) -> None:
+@pytest.mark.parametrize("engine", ["onnxruntime", "numpy"])
+def test_another_contract_is_refused_before_any_inference(engine: str, tmp_path: Path) -> None:
     def value(name: str, kind: int, shape: list[str | int]) -> onnx.ValueInfoProto:
         return onnx.helper.make_tensor_value_info(name, kind, shape)
 
@@ -135,17 +143,28 @@ def test_another_contract_is_refused_before_any_inference(tmp_path: Path) -> Non
     path = tmp_path / "other.onnx"
     onnx.save(model, path)
     with pytest.raises(ContractError, match=r"float \['N', 784\].*expected uint8 \[N, 784\]"):
-        load(path)
+        load(path, engine=engine)
 
 
 def test_a_missing_engine_is_named_with_its_pip_line(
     artifacts: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(backends.Engine, "installed_package", lambda self: None)
-    with pytest.raises(EngineNotInstalledError, match=r'pip install "digit-runtime\[onnx\]"'):
-        load("mlp", artifacts=artifacts)
-    with pytest.raises(ImportError):
+    there = backends.Engine.installed_package
+    monkeypatch.setattr(
+        backends.Engine,
+        "installed_package",
+        lambda self: there(self) if self.last_resort else None,
+    )
+    with pytest.raises(
+        EngineNotInstalledError,
+        match=r'the engine onnxruntime is not installed: pip install "digit-runtime\[onnx\]"',
+    ):
+        load("mlp", engine="onnxruntime", artifacts=artifacts)
+    with pytest.raises(
+        ImportError, match=r'no engine for \.tflite files .*pip install "digit-runtime\[tflite\]"'
+    ):
         load("mlp", format="tflite", artifacts=artifacts)
+    assert load("mlp", artifacts=artifacts).engine == "numpy"
 
 
 def test_an_engine_for_the_other_format_is_explained(artifacts: Path) -> None:

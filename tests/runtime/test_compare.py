@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 from click.testing import Result
-from digit_runtime import load
+from digit_runtime import backends, load
 from digit_runtime.cli import compare
+from digit_runtime.compare import candidates
 from digit_runtime.contract import Labels, Pixels
 
 Run = Callable[..., Result]
@@ -57,6 +58,16 @@ def test_every_style_lists_the_same_rows(style: list[str], run: Run, artifacts: 
         assert all(row["accuracy"] == "" for row in rows)
 
 
+def test_the_table_says_how_certain_its_accuracy_is(
+    run: Run, artifacts: Path, test_digits: tuple[Pixels, Labels], write_pixels: Write
+) -> None:
+    wrong = test_digits[1][:100].copy()
+    wrong[:50] = (wrong[:50] + 1) % 10
+    data = write_pixels(Path("a.csv"), test_digits[0][:100], wrong)
+    result = run(compare, *QUICK, "--artifacts", artifacts, "--data", data)
+    assert "Accuracy on 100 rows is certain to 9.80 points (95 %)." in result.stdout
+
+
 def test_the_rows_used_can_be_limited(
     run: Run, artifacts: Path, test_digits: tuple[Pixels, Labels], write_pixels: Write
 ) -> None:
@@ -80,6 +91,32 @@ def test_mistakes_are_one_line(
     result = run(compare, "--artifacts", artifacts, *options)
     assert result.exit_code == status
     assert message in result.stderr
+
+
+def test_numpy_is_measured_where_it_is_asked_for_or_alone(
+    run: Run, artifacts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = (*QUICK, "--artifacts", artifacts, "--json")
+    usual = json.loads(run(compare, *options).stdout)["results"]
+    assert "numpy" not in {row["engine"] for row in usual}
+    chosen = run(compare, *options, "--engine", "numpy", "--engine", "litert")
+    rows = json.loads(chosen.stdout)["results"]
+    assert {(row["format"], row["engine"]) for row in rows} == {
+        ("onnx", "numpy"),
+        ("tflite", "litert"),
+    }
+    there = backends.Engine.installed_package
+    monkeypatch.setattr(
+        backends.Engine,
+        "installed_package",
+        lambda self: there(self) if self.last_resort else None,
+    )
+    assert {candidate.engine for candidate in candidates(["mlp"], artifacts)} == {"numpy"}
+    missing = run(compare, *options, "--engine", "litert")
+    assert missing.exit_code == 1
+    assert 'the engine litert is not installed: pip install "digit-runtime[tflite]"' in (
+        missing.stderr
+    )
 
 
 def test_a_folder_without_models_says_so(run: Run, tmp_path: Path) -> None:

@@ -35,9 +35,19 @@ class Engine:
     packages: tuple[str, ...]
     """Import names, any of which will do, the preferred one first."""
     extra: str
-    """``pip install "digit-runtime[extra]"`` installs it."""
+    """``pip install "digit-runtime[extra]"`` installs it; empty for what is always there."""
     module: str
     """Holds ``open(path: Path, threads: int) -> Session``."""
+
+    @property
+    def last_resort(self) -> bool:
+        """Whether it is for devices without any other engine: always there, but slow."""
+        return not self.extra
+
+    @property
+    def pip_line(self) -> str:
+        """The command that installs it."""
+        return f'pip install "digit-runtime[{self.extra}]"'
 
     def installed_package(self) -> str | None:
         """Return the import name that is there, without importing it."""
@@ -50,7 +60,7 @@ class Engine:
         """Load a model file.
 
         Raises:
-            ImportError: The engine is not installed; see `choose`.
+            EngineNotInstalledError: It is not there, or does not start.
             ModelFileError: The file is damaged or not of this format.
             ContractError: Its inputs or outputs are not the contract's.
         """
@@ -58,8 +68,18 @@ class Engine:
         return session
 
     def implementation(self) -> ModuleType:
-        """Import and return `module`, and with it the engine's package."""
-        return importlib.import_module(self.module)
+        """Import and return `module`, and with it the engine's package.
+
+        Raises:
+            EngineNotInstalledError: That fails, for want of a system library say.
+        """
+        try:
+            return importlib.import_module(self.module)
+        except ImportError as error:
+            reason = str(error).strip().split("\n", 1)[0][:200]
+            raise EngineNotInstalledError(
+                f"the engine {self.name} cannot be imported: {reason}"
+            ) from error
 
     @property
     def distribution(self) -> str:
@@ -71,6 +91,7 @@ ENGINES: Final = (
     Engine(
         "onnxruntime", "onnx", ("onnxruntime",), "onnx", "digit_runtime.backends.onnxruntime_engine"
     ),
+    Engine("openvino", "onnx", ("openvino",), "openvino", "digit_runtime.backends.openvino_engine"),
     Engine(
         "litert",
         "tflite",
@@ -79,6 +100,7 @@ ENGINES: Final = (
         "tflite",
         "digit_runtime.backends.litert_engine",
     ),
+    Engine("numpy", "onnx", ("numpy",), "", "digit_runtime.backends.numpy_engine"),
 )
 FORMATS: Final = tuple(dict.fromkeys(engine.format for engine in ENGINES))
 
@@ -100,7 +122,13 @@ def choose(format: str, name: str = "auto") -> Engine:
     for engine in able:
         if engine.installed_package():
             return engine
+    missing = f"no engine for .{format} files is" if name == "auto" else f"the engine {name} is not"
     raise EngineNotInstalledError(
-        f"no engine for .{format} files is installed: "
-        f'pip install "digit-runtime[{able[0].extra}]" (or pip install {able[0].distribution})'
+        f"{missing} installed: {able[0].pip_line} (or pip install {able[0].distribution})"
     )
+
+
+def faster_engine(name: str) -> Engine | None:
+    """Return what to install instead of `name` if that is the last resort, else None."""
+    (used,) = (e for e in ENGINES if e.name == name)
+    return next(e for e in ENGINES if e.format == used.format) if used.last_resort else None

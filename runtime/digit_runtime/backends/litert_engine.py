@@ -8,7 +8,12 @@ import numpy as np
 
 from digit_runtime.backends import Session
 from digit_runtime.contract import LABELS, PIXELS, Pixels, Probabilities
-from digit_runtime.errors import ContractError, EngineError, ModelFileError
+from digit_runtime.errors import (
+    ContractError,
+    EngineError,
+    EngineNotInstalledError,
+    ModelFileError,
+)
 
 try:
     from ai_edge_litert.interpreter import Interpreter
@@ -36,7 +41,7 @@ class LiteRTSession:
                 self._interpreter.invoke()
                 probabilities: Probabilities = self._interpreter.get_tensor(self._output)
             except (RuntimeError, ValueError) as error:
-                raise EngineError(f"litert failed: {str(error)[:200]}") from error
+                raise EngineError(f"litert failed: {_first_line(error)}") from error
         return probabilities
 
     def _resize(self, rows: int) -> None:
@@ -53,7 +58,12 @@ def open(path: Path, threads: int) -> Session:
         interpreter = Interpreter(model_content=path.read_bytes(), num_threads=threads)
         interpreter.allocate_tensors()
     except (RuntimeError, ValueError, OSError) as error:
-        raise ModelFileError(f"{path}: not a readable TFLite file: {str(error)[:200]}") from error
+        raise ModelFileError(f"{path}: not a readable TFLite file: {_first_line(error)}") from error
+    except SystemError as error:
+        # tflite_runtime was built for the numpy of its time, and says so in this way only.
+        raise EngineNotInstalledError(
+            f'{Interpreter.__module__} does not work with this numpy: pip install "numpy<2"'
+        ) from error
     inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
     if _signature(inputs) != [(np.uint8, [-1, PIXELS])] or _signature(outputs) != [
         (np.float32, [-1, LABELS])
@@ -71,3 +81,7 @@ def _signature(tensors: list[dict[str, Any]]) -> list[tuple[type, list[int]]]:
 
 def _describe(tensors: list[dict[str, Any]]) -> str:
     return " and ".join(f"{kind.__name__} {shape}" for kind, shape in _signature(tensors))
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n", 1)[0][:200]

@@ -1,0 +1,99 @@
+"""The `digit-doctor` command."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from digit_runtime import options
+from digit_runtime.console import DigitCommand, table
+
+if TYPE_CHECKING:
+    from digit_runtime.doctor import Choice, EngineState
+    from digit_runtime.machine import Machine
+
+
+@click.command(cls=DigitCommand, epilog="Example:  digit-doctor")
+@options.artifacts
+@options.as_json
+def doctor(artifacts: Path | None, as_json: bool) -> None:
+    """Show what predicts on this device, with what, and what would make it better.
+
+    The CPU and those of its instructions that matter for int8, memory, Python, which
+    engines are installed and work, which file and engine digit-predict would use for each
+    model, and the pip line for what is missing.
+    """
+    from dataclasses import asdict
+
+    from digit_runtime import doctor as diagnosis
+    from digit_runtime import machine as device
+    from digit_runtime.errors import DigitError
+    from digit_runtime.models import artifacts_folder, model_names
+
+    machine = device.look()
+    folder = artifacts_folder(artifacts)
+    notes = []
+    names: list[str] = []
+    try:
+        names = model_names(folder)
+    except DigitError as error:
+        notes.append(str(error))
+    files = diagnosis.files_here(folder, names)
+    engines = diagnosis.engines(files, machine)
+    choices = diagnosis.choices(folder, names)
+    notes += diagnosis.notes(machine, engines, choices, files)
+    if as_json:
+        document = {
+            "schema": 1,
+            "machine": asdict(machine),
+            "engines": [asdict(engine) for engine in engines],
+            "models": [asdict(choice) for choice in choices],
+            "notes": notes,
+        }
+        click.echo(json.dumps(document, indent=2))
+        return
+    parts = [_machine(machine), _engines(engines)]
+    if choices:
+        parts.append(_choices(choices))
+    parts.append("\n".join(f"- {note}" for note in notes) or "Nothing is missing.")
+    click.echo("\n\n".join(parts))
+
+
+def _machine(machine: "Machine") -> str:
+    def size(value: int | None) -> str:
+        return "unknown" if value is None else f"{value / 1e9:.1f} GB"
+
+    flags = "unknown" if machine.flags is None else ", ".join(machine.flags) or "none"
+    facts = {
+        "cpu": f"{machine.cpu}, {machine.architecture}",
+        "flags": flags,
+        "CPUs": f"{machine.usable_cpus} usable of {machine.cpus or 'unknown'}",
+        "memory": f"{size(machine.memory)}, {size(machine.available_memory)} available",
+        "system": machine.system,
+        "python": f"{machine.python}, {machine.python_bits}-bit",
+    }
+    return "\n".join(f"{key:<7} {value}" for key, value in facts.items())
+
+
+def _engines(engines: list["EngineState"]) -> str:
+    rows = [
+        [
+            engine.name,
+            engine.reads,
+            engine.version or "-",
+            engine.state if engine.version or not engine.pip_line else engine.pip_line,
+        ]
+        for engine in engines
+    ]
+    return table(["engine", "reads", "version", "state"], rows, left=4)
+
+
+def _choices(choices: list["Choice"]) -> str:
+    rows = [
+        [choice.model, Path(choice.path).name, choice.engine or "-", choice.reason or "-"]
+        if choice.path
+        else [choice.model, "-", "-", "cannot be used, see below"]
+        for choice in choices
+    ]
+    return table(["model", "file", "engine", "because"], rows, left=4)
