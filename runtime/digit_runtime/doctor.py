@@ -17,13 +17,17 @@ from digit_runtime.machine import Machine
 
 _PROBE: Final = """
 import sys
-from digit_runtime import load
+from digit_runtime import DigitError, load
 try:
     load(sys.argv[1], engine=sys.argv[2], threads=1).predict([[0] * 784])
+except DigitError as error:
+    sys.exit(str(error))
 except Exception as error:
     sys.exit(f"{type(error).__name__}: {error}".split(chr(10), 1)[0][:200])
 """
 _PROBE_SECONDS: Final = 60
+_WORKS: Final = "works"
+_UNTRIED: Final = "installed, no file to try it on"
 # Two products with a uint8 still fit 16 bits: 2 * 255 * 64 < 2^15.
 _SEVEN_BITS: Final = 64
 
@@ -34,10 +38,16 @@ class EngineState:
 
     name: str
     reads: str
-    package: str | None
     version: str | None
+    """None if it is not installed."""
     state: str
     pip_line: str | None
+    """What installs it, where there is something to install."""
+
+    @property
+    def broken(self) -> bool:
+        """Whether it is installed and was tried in vain."""
+        return self.version is not None and self.state not in (_WORKS, _UNTRIED)
 
 
 @dataclass(frozen=True)
@@ -57,7 +67,7 @@ def engines(files: Sequence[models.FoundFile], machine: Machine) -> list[EngineS
     A build for other instructions than the CPU has dies there without taking us along.
 
     Args:
-        files: What to try them on; the smallest that an engine reads is enough.
+        files: What to try them on.
         machine: Decides what can be installed.
     """
     return [_engine(engine, files, machine) for engine in backends.ENGINES]
@@ -68,15 +78,24 @@ def choices(artifacts: Path, names: Sequence[str]) -> list[Choice]:
     return [_choice(artifacts, name) for name in names]
 
 
-def files_here(artifacts: Path, names: Sequence[str]) -> list[models.FoundFile]:
-    """Return the files of those models, without those whose manifest is damaged."""
-    found: list[models.FoundFile] = []
+def intact_files(artifacts: Path, names: Sequence[str]) -> list[models.FoundFile]:
+    """Return the files of those models that are what their manifests say."""
+    found = []
     for name in names:
         try:
-            found += models.files_of(artifacts / name)
+            files = models.files_of(artifacts / name)
         except DigitError:
             continue
+        found += [file for file in files if _is_intact(file)]
     return found
+
+
+def _is_intact(file: models.FoundFile) -> bool:
+    try:
+        file.verify()
+    except DigitError:
+        return False
+    return True
 
 
 def notes(
@@ -91,14 +110,13 @@ def notes(
         f"{state.name} is installed but does not work: {state.state}; predict with another "
         "--engine, or install another version"
         for state in states
-        if state.version and state.state != "works"
+        if state.broken
     ]
-    if [state.name for state in states if state.state == "works"] == ["numpy"]:
+    last_resorts = {engine.name for engine in backends.ENGINES if engine.last_resort}
+    if not any(s.version and not s.broken for s in states if s.name not in last_resorts):
         lines = [state.pip_line for state in states if state.pip_line and not state.version]
-        found.append(
-            "only numpy predicts here, slowly; for a fast engine: "
-            + (" or ".join(filter(None, lines)) or "none has wheels for this system")
-        )
+        advice = " or ".join(lines) if lines else "there are no wheels of others for this system"
+        found.append(f"only numpy predicts here, slowly; {advice}")
     if machine.python_bits == 32:
         found.append("this Python is 32-bit; the newer engines need a 64-bit system")
     return found + _int8_notes(machine, files)
@@ -108,10 +126,10 @@ def _engine(engine: Engine, files: Sequence[models.FoundFile], machine: Machine)
     package, pip_line = engine.installed_package(), _pip_line(engine, machine)
     if package is None:
         state = "not installed" if pip_line else f"no wheels for {_unusual(machine)}"
-        return EngineState(engine.name, engine.format, None, None, state, pip_line)
+        return EngineState(engine.name, engine.format, None, state, pip_line)
     files = [file for file in files if file.format == engine.format]
-    state = _probe(engine, min(files, key=_rank).path) if files else "installed, no file to try"
-    return EngineState(engine.name, engine.format, package, _version(package), state, pip_line)
+    state = _probe(engine, min(files, key=_rank).path) if files else _UNTRIED
+    return EngineState(engine.name, engine.format, _version(package), state, pip_line)
 
 
 def _rank(file: models.FoundFile) -> tuple[bool, int]:
@@ -138,14 +156,17 @@ def _unusual(machine: Machine) -> str | None:
 
 
 def _version(package: str) -> str:
-    names = importlib.metadata.packages_distributions().get(package, [])
-    return importlib.metadata.version(names[0]) if names else "unknown version"
+    try:
+        names = importlib.metadata.packages_distributions()[package]
+        return importlib.metadata.version(names[0])
+    except Exception:  # Any installed package's metadata may be broken, in any way.
+        return "unknown version"
 
 
 def _probe(engine: Engine, path: Path) -> str:
     try:
         done = subprocess.run(
-            [sys.executable, "-c", _PROBE, str(path), engine.name],
+            [sys.executable, "-P", "-c", _PROBE, str(path), engine.name],
             capture_output=True,
             text=True,
             errors="replace",
@@ -159,7 +180,7 @@ def _probe(engine: Engine, path: Path) -> str:
     if done.returncode < 0:
         return f"crashes (signal {-done.returncode})"
     lines = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
-    return lines[-1] if done.returncode else "works"
+    return lines[-1] if done.returncode else _WORKS
 
 
 def _choice(artifacts: Path, name: str) -> Choice:

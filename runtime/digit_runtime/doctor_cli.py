@@ -39,7 +39,7 @@ def doctor(artifacts: Path | None, as_json: bool) -> None:
         names = model_names(folder)
     except DigitError as error:
         notes.append(str(error))
-    files = diagnosis.files_here(folder, names)
+    files = diagnosis.intact_files(folder, names)
     engines = diagnosis.engines(files, machine)
     choices = diagnosis.choices(folder, names)
     notes += diagnosis.notes(machine, engines, choices, files)
@@ -82,11 +82,17 @@ def _engines(engines: list["EngineState"]) -> str:
             engine.name,
             engine.reads,
             engine.version or "-",
-            engine.state if engine.version or not engine.pip_line else engine.pip_line,
+            _state(engine),
         ]
         for engine in engines
     ]
     return table(["engine", "reads", "version", "state"], rows, left=4)
+
+
+def _state(engine: "EngineState") -> str:
+    if engine.broken:
+        return "does not work, see below"
+    return engine.state if engine.version or not engine.pip_line else engine.pip_line
 
 
 def _choices(choices: list["Choice"]) -> str:

@@ -12,6 +12,7 @@ COMMANDS = {
     "digit-compare": "digit_runtime.cli:compare",
     "digit-info": "digit_runtime.cli:info",
     "digit-verify": "digit_runtime.cli:verify",
+    "digit-doctor": "digit_runtime.cli:doctor",
     "digit-card": "digit_export.card_cli:card",
 }
 HEAVY = {"tensorflow", "keras", "onnx", "onnxruntime", "tf2onnx", "pandas", "matplotlib"}

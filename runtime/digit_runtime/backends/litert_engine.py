@@ -61,8 +61,9 @@ def open(path: Path, threads: int) -> Session:
         raise ModelFileError(f"{path}: not a readable TFLite file: {_first_line(error)}") from error
     except SystemError as error:
         # tflite_runtime was built for the numpy of its time, and says so in this way only.
+        package = Interpreter.__module__.split(".")[0]
         raise EngineNotInstalledError(
-            f'{Interpreter.__module__} does not work with this numpy: pip install "numpy<2"'
+            f'{package} does not work with this numpy: pip install "numpy<2"'
         ) from error
     inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
     if _signature(inputs) != [(np.uint8, [-1, PIXELS])] or _signature(outputs) != [
