@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from digit_runtime.machine import Machine
 
 
-@click.command(cls=DigitCommand, epilog="Example:  digit-doctor")
+@click.command(cls=DigitCommand, epilog="Example:  digit-doctor --artifacts artifacts")
 @options.artifacts
 @options.as_json
 def doctor(artifacts: Path | None, as_json: bool) -> None:
