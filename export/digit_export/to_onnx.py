@@ -37,9 +37,16 @@ def int8(network: Network, calibration: Pixels) -> bytes:
     return _bytes(quantize.static(graph(network), calibration))
 
 
-@lru_cache(maxsize=1)
 def graph(network: Network) -> onnx.ModelProto:
     """Return the network as a float32 ONNX model, from "pixels" to "probabilities"."""
+    # A copy, since onnxruntime's quantizers alter the model that they are given.
+    model = onnx.ModelProto()
+    model.CopyFrom(_translated(network))
+    return model
+
+
+@lru_cache(maxsize=1)
+def _translated(network: Network) -> onnx.ModelProto:
     frozen = convert_variables_to_constants_v2(network.serve.get_concrete_function())
     signature = network.serve.input_signature
 

@@ -297,12 +297,12 @@ def test_a_damaged_file_is_refused_or_still_answers(
     try:
         session = numpy_engine.open(path, 1)
     except ModelFileError as error:
-        assert "\n" not in str(error)
+        assert str(error).isprintable()
     else:
         try:
             assert session.run(np.zeros((4, 784), np.uint8)).shape == (4, 10)
         except EngineError as error:
-            assert "\n" not in str(error)
+            assert str(error).isprintable()
 
 
 def only_numpy(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -124,6 +124,10 @@ def _varints(data: memoryview) -> Iterator[int]:
 
 def _decoded(value: memoryview) -> str:
     try:
-        return str(value, "utf-8")
+        text = str(value, "utf-8")
     except UnicodeDecodeError as error:
         raise ModelFileError("holds a name that is not UTF-8") from error
+    # Such names end up in messages, where a line break or an escape code does harm.
+    if not text.isprintable():
+        raise ModelFileError(f"holds a name with unprintable characters: {text[:50]!r}")
+    return text
