@@ -172,7 +172,7 @@ def _open(path: str | Path, name: str, stack: ExitStack) -> TextIO:
     raw: io.BufferedReader[Any]
     try:
         if str(path) == "-":
-            raw = io.BufferedReader(cast(io.RawIOBase, sys.stdin.buffer))
+            raw = io.BufferedReader(_raw_stdin())
             stack.callback(raw.detach)
         else:
             raw = stack.enter_context(Path(path).open("rb"))
@@ -186,6 +186,15 @@ def _open(path: str | Path, name: str, stack: ExitStack) -> TextIO:
     text = io.TextIOWrapper(plain, encoding="latin-1", newline="\n")
     stack.callback(text.detach)
     return text
+
+
+def _raw_stdin() -> io.RawIOBase:
+    # Not sys.stdin.buffer: an interrupted command may end while a thread still waits in a
+    # read, and Python aborts if it cannot lock that object to close it.
+    try:
+        return io.FileIO(sys.stdin.fileno(), closefd=False)
+    except io.UnsupportedOperation:  # Someone has put an object in its place.
+        return cast(io.RawIOBase, sys.stdin.buffer)
 
 
 def _lines(stream: TextIO, name: str) -> Iterator[str]:
