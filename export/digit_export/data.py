@@ -45,7 +45,7 @@ class Data:
         paths = {"train": self.train_path}
         if self.test_paths:
             paths |= dict(zip(("test", "test_labels"), self.test_paths, strict=True))
-        return {role: _sha256(path) for role, path in paths.items()}
+        return {role: sha256_of(path) for role, path in paths.items()}
 
     @cached_property
     def train(self) -> Rows:
@@ -88,6 +88,7 @@ class Data:
         return Rows(pixels[:-count], labels[:-count]), checked
 
 
-def _sha256(path: Path) -> str:
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes, in hexadecimal."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

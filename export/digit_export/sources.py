@@ -1,6 +1,5 @@
 """Find the Keras models to export, and the directory that each one's files belong to."""
 
-import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any, Final
 from digit_runtime.errors import ModelNotFoundError
 from digit_runtime.manifest import MANIFEST_NAME, Manifest
 
+from digit_export.data import sha256_of
 from digit_export.errors import KerasModelError
 
 MODEL_NAME: Final = "model.keras"
@@ -33,8 +33,7 @@ class Source:
     @cached_property
     def sha256(self) -> str:
         """Of the Keras file."""
-        with self.path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+        return sha256_of(self.path)
 
     @property
     def current(self) -> Manifest | None:

@@ -4,9 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from digit_runtime import backends
-from digit_runtime.errors import DigitError
-from digit_runtime.manifest import Manifest, ModelFile
-from digit_runtime.models import FoundFile
+from digit_runtime.manifest import Manifest, ModelFile, file_state
 
 
 def describe_model(directory: Path) -> dict[str, Any]:
@@ -20,7 +18,7 @@ def describe_model(directory: Path) -> dict[str, Any]:
         "name": manifest.name,
         "folder": str(directory),
         **manifest.provenance,
-        "files": [_file(directory, manifest.name, entry) for entry in manifest.files],
+        "files": [_file(directory, entry) for entry in manifest.files],
     }
 
 
@@ -37,13 +35,7 @@ def describe_engines() -> list[dict[str, Any]]:
     ]
 
 
-def _file(directory: Path, model: str, entry: ModelFile) -> dict[str, Any]:
-    found = FoundFile(directory / entry.path, entry.format, model, entry)
-    try:
-        found.verify()
-        state = "intact"
-    except DigitError:
-        state = "damaged" if found.path.exists() else "not here"
+def _file(directory: Path, entry: ModelFile) -> dict[str, Any]:
     accuracy = {name: parity.accuracy for name, parity in entry.parity.items()}
     agreement = {name: parity.agreement for name, parity in entry.parity.items()}
     return {
@@ -52,7 +44,7 @@ def _file(directory: Path, model: str, entry: ModelFile) -> dict[str, Any]:
         "precision": entry.precision,
         "bytes": entry.bytes,
         "sha256": entry.sha256,
-        "state": state,
+        "state": file_state(directory / entry.path, entry),
         "accuracy": accuracy,
         "agreement": agreement,
     }

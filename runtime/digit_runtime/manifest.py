@@ -166,6 +166,17 @@ def verify_file(path: Path, file: ModelFile) -> None:
         )
 
 
+def file_state(path: Path, file: ModelFile) -> str:
+    """Return "intact", "damaged" or "not here"; see `verify_file`."""
+    try:
+        verify_file(path, file)
+    except ModelNotFoundError:
+        return "not here"
+    except ModelFileError:
+        return "damaged"
+    return "intact"
+
+
 def _take(document: Mapping[str, Any], key: str, kind: type[T]) -> T:
     value = document.get(key)
     # bool is an int to isinstance, but never to a reader of the manifest.

@@ -15,8 +15,8 @@ import numpy as np
 from digit_runtime import backends
 from digit_runtime.classifier import Classifier
 from digit_runtime.contract import Probabilities
-from digit_runtime.errors import DigitError, ManifestError, ModelFileError, ModelNotFoundError
-from digit_runtime.manifest import MANIFEST_NAME, Manifest, ModelFile, verify_file
+from digit_runtime.errors import DigitError, ManifestError, ModelNotFoundError
+from digit_runtime.manifest import MANIFEST_NAME, Manifest, ModelFile, file_state, verify_file
 from digit_runtime.models import FoundFile, files_of
 from digit_runtime.samples import Golden, golden
 
@@ -108,17 +108,10 @@ def file_states(directory: Path) -> list[FileState]:
         ModelNotFoundError, ManifestError: See `Manifest.read` and `Manifest.described`.
     """
     others = [_described(directory, key) for key in ("model", "reference")]
-    states = []
-    for file in [*filter(None, others), *Manifest.read(directory).files]:
-        try:
-            verify_file(directory / file.path, file)
-            state = "intact"
-        except ModelNotFoundError:
-            state = "not here"
-        except ModelFileError:
-            state = "damaged"
-        states.append(FileState(file.path, state))
-    return states
+    return [
+        FileState(file.path, file_state(directory / file.path, file))
+        for file in [*filter(None, others), *Manifest.read(directory).files]
+    ]
 
 
 def golden_rows(directory: Path) -> Golden:
