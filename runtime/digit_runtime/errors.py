@@ -34,6 +34,10 @@ class ModelFileError(DigitError, ValueError):
     """A model file is damaged, or is not the file its manifest describes."""
 
 
+class ModelDamagedError(ModelFileError):
+    """The bytes of a model file are not those that its manifest describes."""
+
+
 class ContractError(ModelFileError):
     """A readable model file whose inputs and outputs are not the digit contract."""
 

@@ -69,7 +69,7 @@ def predict(
     Columns are pixel0 to pixel783, whole numbers from 0 to 255, with or without the
     header; a label column is ignored. The output appears whole or not at all.
     """
-    from digit_runtime.backends import faster_engine
+    from digit_runtime.backends import why_last_resort
     from digit_runtime.classifier import load
     from digit_runtime.errors import PixelsError
     from digit_runtime.pixels import PixelCsv, read_labels
@@ -90,12 +90,8 @@ def predict(
                 threads=threads,
                 artifacts=artifacts,
             )
-        if engine == "auto" and (faster := faster_engine(classifier.engine)):
-            click.echo(
-                f"note: no engine for .{classifier.format} files is installed, so numpy "
-                f"predicts, slowly; for a fast one: {faster.pip_line}",
-                err=True,
-            )
+        if engine == "auto" and (why := why_last_resort(classifier.engine)):
+            click.echo(f"note: {why}", err=True)
         digits = predict_csv(
             classifier,
             source,
