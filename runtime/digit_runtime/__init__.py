@@ -18,8 +18,12 @@ from digit_runtime.errors import (
     ModelFileError,
     ModelNotFoundError,
     OutputError,
+    PackageNotInstalledError,
     PixelsError,
 )
+from digit_runtime.guard import PixelsWarning
+from digit_runtime.images import from_image
+from digit_runtime.inputs import read_pixels
 from digit_runtime.pixels import read_csv, read_labels
 
 __all__ = [
@@ -35,9 +39,13 @@ __all__ = [
     "ModelFileError",
     "ModelNotFoundError",
     "OutputError",
+    "PackageNotInstalledError",
     "PixelsError",
+    "PixelsWarning",
     "as_pixels",
+    "from_image",
     "load",
     "read_csv",
     "read_labels",
+    "read_pixels",
 ]

@@ -46,6 +46,10 @@ class EngineNotInstalledError(DigitError, ImportError):
     """No installed inference engine can read the wanted file."""
 
 
+class PackageNotInstalledError(DigitError, ImportError):
+    """An optional package that this input needs is missing; names the pip line."""
+
+
 class EngineError(DigitError, RuntimeError):
     """An inference engine failed while running a valid model on valid pixels."""
 

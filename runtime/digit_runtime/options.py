@@ -46,6 +46,16 @@ def engine(command: F) -> F:
     )(command)
 
 
+def orientation(command: F) -> F:
+    """Add --invert and --transpose."""
+    command = click.option(
+        "--transpose", is_flag=True, help="Exchange rows and columns of every image first."
+    )(command)
+    return click.option(
+        "--invert", is_flag=True, help="Invert the colours first: the input is dark on bright."
+    )(command)
+
+
 def as_json(command: F) -> F:
     """Add --json."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")(
