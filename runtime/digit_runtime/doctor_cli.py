@@ -67,7 +67,7 @@ def _machine(machine: "Machine") -> str:
 
     flags = "unknown" if machine.flags is None else ", ".join(machine.flags) or "none"
     facts = {
-        "cpu": f"{machine.cpu}, {machine.architecture}",
+        "cpu": ", ".join(dict.fromkeys((machine.cpu, machine.architecture))),
         "flags": flags,
         "CPUs": f"{machine.usable_cpus} usable of {machine.cpus or 'unknown'}",
         "memory": f"{size(machine.memory)}, {size(machine.available_memory)} available",
