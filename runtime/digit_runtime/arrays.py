@@ -33,7 +33,7 @@ def npy_batches(path: Path, rows: int) -> Iterator[Pixels]:
 
     def load() -> Array:
         with reading(str(path), "an array of numbers"):
-            array: Array = np.load(path, mmap_mode="r", allow_pickle=False)
+            array: Array = np.lib.format.open_memmap(path, mode="r")
         return array
 
     # A new map for each batch: the pages read through one map would all stay in memory.

@@ -50,7 +50,7 @@ def open_pixels(path: str | Path) -> Iterator[Input]:
         yield _images(name, images.image_files(path))
     elif foreign.is_image(kind) or path.suffix.lower() in images.SUFFIXES:
         yield _images(name, [path])
-    elif kind == foreign.NPY or path.suffix.lower() == ".npy":
+    elif kind == foreign.NPY or (kind != foreign.ZIP and path.suffix.lower() == ".npy"):
         yield Input(name, _unlabelled(npy_batches(path, BATCH_ROWS)))
     elif kind == foreign.ZIP or path.suffix.lower() == ".npz":
         yield Input(name, _unlabelled(npz_batches(path, BATCH_ROWS)))

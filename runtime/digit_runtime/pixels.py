@@ -1,8 +1,8 @@
 """Read Kaggle's Digit Recognizer CSV files, in batches, with errors that can be acted on.
 
-numpy.loadtxt does the work. It is the fastest reader that numpy alone offers, and it
-accepts nothing but whole numbers from 0 to 255; only when it refuses a batch is that
-batch looked at cell by cell, to say which cell is wrong.
+A batch that is not of the plain form (see `digit_runtime.parse`) goes to numpy.loadtxt,
+which also takes spaces, but nothing except whole numbers from 0 to 255; only
+when it refuses, too, are the cells looked at one by one, to say which one is wrong.
 """
 
 import codecs
@@ -25,6 +25,7 @@ from digit_runtime import foreign
 from digit_runtime.contract import LABELS, PIXELS, Labels, Pixels
 from digit_runtime.errors import InputNotFoundError, InputReadError, PixelsError
 from digit_runtime.guard import Guard, PixelsWarning
+from digit_runtime.parse import parse_lines
 
 BATCH_ROWS: Final = 1024
 # A row of 785 cells needs about 3 kB; more than this without a line end is not a CSV.
@@ -123,15 +124,9 @@ class PixelCsv:
 
     def _parse(self, batch: list[str], done: int) -> Batch:
         columns = PIXELS + self.has_labels
-        try:
-            # Before numpy 2.4, loadtxt takes 1.5 for 1 with a mere deprecation warning.
-            if any("." in line for line in batch):
-                raise ValueError
-            values = np.loadtxt(batch, dtype=np.uint8, delimiter=",", comments=None, ndmin=2)
-            if values.shape[1] != columns:
-                raise ValueError
-        except ValueError as error:
-            raise PixelsError(_explain(batch, self.name, done, columns)) from error
+        values = parse_lines(batch, columns)
+        if values is None:
+            values = self._parse_carefully(batch, done, columns)
         if not self.has_labels:
             return values, None
         labels = values[:, 0]
@@ -142,6 +137,18 @@ class PixelCsv:
                 f"from 0 to {LABELS - 1}"
             )
         return values[:, 1:], labels
+
+    def _parse_carefully(self, batch: list[str], done: int, columns: int) -> Pixels:
+        try:
+            # Before numpy 2.4, loadtxt takes 1.5 for 1 with a mere deprecation warning.
+            if any("." in line for line in batch):
+                raise ValueError
+            values = np.loadtxt(batch, dtype=np.uint8, delimiter=",", comments=None, ndmin=2)
+            if values.shape[1] != columns:
+                raise ValueError
+        except ValueError as error:
+            raise PixelsError(_explain(batch, self.name, done, columns)) from error
+        return values
 
 
 def read_csv(path: str | Path) -> tuple[Pixels, Labels | None]:
