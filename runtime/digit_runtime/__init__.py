@@ -18,6 +18,7 @@ from digit_runtime.errors import (
     ModelNotFoundError,
     OutputError,
     PixelsError,
+    ResultsError,
 )
 from digit_runtime.pixels import read_csv, read_labels
 
@@ -34,6 +35,7 @@ __all__ = [
     "ModelNotFoundError",
     "OutputError",
     "PixelsError",
+    "ResultsError",
     "as_pixels",
     "load",
     "read_csv",
