@@ -20,6 +20,7 @@ from digit_runtime.errors import (
     OutputError,
     PackageNotInstalledError,
     PixelsError,
+    ResultsError,
 )
 from digit_runtime.guard import PixelsWarning
 from digit_runtime.images import from_image
@@ -42,6 +43,7 @@ __all__ = [
     "PackageNotInstalledError",
     "PixelsError",
     "PixelsWarning",
+    "ResultsError",
     "as_pixels",
     "from_image",
     "load",

@@ -56,3 +56,7 @@ class EngineError(DigitError, RuntimeError):
 
 class OutputError(DigitError, OSError):
     """A result could not be written; what was there before is unchanged."""
+
+
+class ResultsError(DigitError, ValueError):
+    """A comparison's JSON is damaged, or holds results that cannot be set against others."""

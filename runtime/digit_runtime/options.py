@@ -61,3 +61,14 @@ def as_json(command: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")(
         command
     )
+
+
+def result_style(command: F) -> F:
+    """Add --json, --csv and --markdown."""
+    for style, text in (
+        ("markdown", "Print a Markdown table."),
+        ("csv", "Print CSV."),
+        ("json", "Print JSON, for programs."),
+    ):
+        command = click.option(f"--{style}", "style", flag_value=style, help=text)(command)
+    return command
