@@ -14,7 +14,7 @@ usage() {
     cat <<END
 Usage: tests/arm64.sh [--install] [--mirror URL] [FOLDER]
 
-Builds an arm64 Debian bookworm in FOLDER (default: .arm64 in the checkout; SIZE, kept for
+Builds an arm64 Debian bookworm in FOLDER (default: .arm64 in the checkout; 180 MB, kept for
 the next run), installs digit-runtime's wheel on it, and runs digit-verify, digit-predict and
 digit-doctor there. For Debian and Ubuntu; the first run needs root.
 
