@@ -46,7 +46,7 @@ class Guard:
         self._transposed = transpose
         self._rows = 0
         self._bright = 0
-        self._zero_or_one = 0
+        self._largest = 0
         self._first_bright = 0
         self._suspect_transposed = False
 
@@ -56,7 +56,7 @@ class Guard:
         if bright.any() and not self._bright:
             self._first_bright = self._rows + int(bright.argmax()) + 1
         self._bright += int(bright.sum())
-        self._zero_or_one += int((pixels.max(axis=1) == 1).sum())
+        self._largest = max(self._largest, int(pixels.max(initial=0)))
         self._rows += len(pixels)
 
     def see_predicted(
@@ -87,10 +87,10 @@ class Guard:
                 f"{self._first_bright:,}, look inverted (dark ink on a bright ground); the models "
                 f"read bright ink on 0: {remedy}"
             )
-        if self._zero_or_one:
+        if self._rows and self._largest == 1:
             found.append(
-                f"{self._name}: {self._zero_or_one:,} of {self._rows:,} rows hold nothing but 0 "
-                "and 1, while pixels go from 0 to 255: multiply by 255"
+                f"{self._name}: all rows hold nothing but 0 and 1, while pixels go from 0 to 255: "
+                "multiply by 255"
             )
         if self._suspect_transposed:
             remedy = "leave out --transpose" if self._transposed else "use --transpose"
