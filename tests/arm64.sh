@@ -14,7 +14,7 @@ usage() {
     cat <<END
 Usage: tests/arm64.sh [--install] [--mirror URL] [FOLDER]
 
-Builds an arm64 Debian bookworm in FOLDER (default: .arm64 in the checkout; SIZE, kept for
+Builds an arm64 Debian bookworm in FOLDER (default: .arm64 in the checkout; 180 MB, kept for
 the next run), installs digit-runtime's wheel on it, and runs digit-verify, digit-predict and
 digit-doctor there. For Debian and Ubuntu; the first run needs root.
 
@@ -99,7 +99,7 @@ same_digits() {
     for environment in here arm64; do
         "$work/$environment/bin/digit-predict" "$work/rows.csv" --model "$model" \
             --engine "$engine" -o "$work/$environment.csv" >"$work/log" 2>&1 ||
-            { cat "$work/log" >&2 && return 1; }
+            { cat "$work/log" >&2; return 1; }
     done
     cmp "$work/here.csv" "$work/arm64.csv"
     echo "$model on $engine: the same $rows digits here and on arm64"
@@ -115,7 +115,7 @@ mirror=''
 while (($#)); do
     case $1 in
         --install) install=true ;;
-        --mirror) mirror=${2?"--mirror needs a URL"} && shift ;;
+        --mirror) (($# > 1)) || lacks "--mirror needs a URL"; mirror=$2; shift ;;
         -h | --help) usage && exit ;;
         -*) usage >&2 && exit 2 ;;
         *) folder=$1 ;;
