@@ -89,7 +89,8 @@ install_wheel() {
         >"$work/constraints.txt"
     for environment in here arm64; do
         "${pip[@]}" --python "$work/$environment/bin/python" install -q --no-compile \
-            -c "$work/constraints.txt" "$(echo "$work"/*.whl)[onnx]"
+            -c "$work/constraints.txt" "$(echo "$work"/*.whl)[onnx]" ||
+            lacks "pip cannot install the wheel and what it needs"
     done
 }
 

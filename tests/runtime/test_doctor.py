@@ -53,12 +53,14 @@ def test_tells_what_digit_predict_will_use(run: Run, artifacts: Path) -> None:
     result = run(command, "--artifacts", artifacts)
     assert result.exit_code == 0, result.output
     assert result.stderr == ""
+    for model in ("cnn", "mlp"):
+        classifier = load(model, artifacts=artifacts)
+        assert f"{model}: {classifier.path.name} on {classifier.engine}\n" in result.stdout
     document = json.loads(run(command, "--artifacts", artifacts, "--json").stdout)
     assert [model["model"] for model in document["models"]] == ["cnn", "mlp"]
-    for model in document["models"]:
-        classifier = load(model["model"], artifacts=artifacts)
-        assert (model["path"], model["engine"]) == (str(classifier.path), classifier.engine)
-        assert classifier.path.name in result.stdout
+    for used in document["models"]:
+        classifier = load(used["model"], artifacts=artifacts)
+        assert (used["path"], used["engine"]) == (str(classifier.path), classifier.engine)
     states = {engine["name"]: engine for engine in document["engines"]}
     assert states["numpy"]["version"] == np.__version__
     for name in ("onnxruntime", "litert", "numpy"):
