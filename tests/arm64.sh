@@ -133,6 +133,8 @@ trap 'rm -rf "$work"' EXIT
 check_needs
 build_tree
 install_wheel
+# Speeds measured in an emulator are not for the user's cache.
+export XDG_CACHE_HOME=$work/cache
 for QEMU_CPU in "${CPUS[@]}"; do
     export QEMU_CPU
     echo "== $QEMU_CPU"
