@@ -100,7 +100,7 @@ same_digits() {
     for environment in here arm64; do
         "$work/$environment/bin/digit-predict" "$work/rows.csv" --model "$model" \
             --engine "$engine" -o "$work/$environment.csv" >"$work/log" 2>&1 ||
-            { cat "$work/log" >&2 && return 1; }
+            { cat "$work/log" >&2; return 1; }
     done
     cmp "$work/here.csv" "$work/arm64.csv"
     echo "$model on $engine: the same $rows digits here and on arm64"
@@ -116,7 +116,7 @@ mirror=''
 while (($#)); do
     case $1 in
         --install) install=true ;;
-        --mirror) mirror=${2?"--mirror needs a URL"} && shift ;;
+        --mirror) (($# > 1)) || lacks "--mirror needs a URL"; mirror=$2; shift ;;
         -h | --help) usage && exit ;;
         -*) usage >&2 && exit 2 ;;
         *) folder=$1 ;;
@@ -133,6 +133,8 @@ trap 'rm -rf "$work"' EXIT
 check_needs
 build_tree
 install_wheel
+# Speeds measured in an emulator are not for the user's cache.
+export XDG_CACHE_HOME=$work/cache
 for QEMU_CPU in "${CPUS[@]}"; do
     export QEMU_CPU
     echo "== $QEMU_CPU"
