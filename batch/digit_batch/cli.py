@@ -3,12 +3,13 @@
 import importlib.util
 import json
 from pathlib import Path
+from typing import Final
 
 import click
 from digit_runtime import options
 from digit_runtime.console import DigitCommand, native_stderr_silenced
 
-_SHOWN_WARNINGS = 5
+_SHOWN_WARNINGS: Final = 5
 
 
 @click.command(
@@ -17,7 +18,13 @@ _SHOWN_WARNINGS = 5
 )
 @click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
 @click.option("-o", "--output", required=True, metavar="FOLDER", help="Gets the results.")
-@click.option("--output-format", type=click.Choice(["parquet", "csv"]), default="parquet")
+@click.option(
+    "--output-format",
+    type=click.Choice(["parquet", "csv"]),
+    default="parquet",
+    show_default=True,
+    help="Of the results.",
+)
 @click.option(
     "--address",
     help="Of a Ray cluster, such as ray://host:10001.  [default: none: "
@@ -91,7 +98,7 @@ def batch(
         from digit_runtime.errors import PackageNotInstalledError
 
         raise PackageNotInstalledError(
-            f'{", ".join(missing)} not installed: pip install "digit-toolkit[ray]"'
+            f'digit-batch needs {", ".join(missing)}: pip install "digit-toolkit[ray]"'
         )
     from digit_runtime.classifier import load
 

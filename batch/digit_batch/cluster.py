@@ -19,7 +19,6 @@ import pyarrow as pa
 import ray
 import ray.data
 from digit_runtime.console import native_stderr_silenced
-from digit_runtime.cpus import usable_cpus
 
 import digit_batch
 from digit_batch.errors import ClusterError
@@ -34,14 +33,14 @@ _AHEAD: Final = 2
 
 
 @contextmanager
-def connected(address: str | None, cpus: int | None) -> Iterator[int]:
+def connected(address: str | None, cpus: int) -> Iterator[int]:
     """Connect to the cluster at `address`, or start one in this machine; yields its CPUs.
 
     A program that is connected already stays so.
 
     Args:
         address: ``ray://host:port``, ``host:port`` or "auto"; None to start one.
-        cpus: Of the one that is started; None for all that are usable.
+        cpus: Of the one that is started.
 
     Raises:
         ClusterError: That fails.
@@ -51,7 +50,7 @@ def connected(address: str | None, cpus: int | None) -> Iterator[int]:
         return
     # Ray tells of workers' deaths there, at length.
     with open(os.devnull, "w") as null, redirect_stdout(null):
-        _connect(address, cpus or usable_cpus())
+        _connect(address, cpus)
         try:
             yield _cpus()
         finally:
@@ -64,7 +63,7 @@ def score_all(parts: Sequence[Part], job: Job, model: bytes, workers: int) -> It
     A worker that dies is replaced, and the part that it was at is scored again.
 
     Raises:
-        ClusterError: Workers fail in a way that nobody foresaw.
+        ClusterError: Workers cannot be started, or are lost.
     """
     try:
         if not ray.util.client.ray.is_connected():
@@ -74,6 +73,8 @@ def score_all(parts: Sequence[Part], job: Job, model: bytes, workers: int) -> It
         remote = ray.remote(num_cpus=0)(_Remote).remote(parts, job, model, workers)
         while outcome := ray.get(remote.take.remote()):
             yield outcome
+    except ray.exceptions.RayTaskError:  # A bug, which should show its traceback.
+        raise
     except ray.exceptions.RayError as error:
         reason = str(error).strip().splitlines()[-1]
         raise ClusterError(

@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import numpy as np
 from digit_runtime.contract import Pixels
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from digit_batch.places import locate
 from digit_batch.sources import Source
 
-BATCH_ROWS = 1024
+BATCH_ROWS: Final = 1024
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import fsspec
 import pyarrow as pa
-from digit_runtime.errors import InputReadError, OutputError
+from digit_runtime.errors import DigitError, InputReadError, OutputError
 from pyarrow.fs import (
     FileSelector,
     FileSystem,
@@ -148,7 +148,7 @@ class Folder:
         try:
             yield
         except OSError as error:
-            if isinstance(error, InputReadError):
+            if isinstance(error, DigitError):  # About an input, say.
                 raise
             reason = error.strerror or " ".join(str(error).split())
             raise OutputError(f"{name}: cannot be written: {reason}") from error

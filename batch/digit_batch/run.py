@@ -11,6 +11,7 @@ from typing import Final
 
 from digit_runtime.classifier import Classifier
 from digit_runtime.console import progress, track
+from digit_runtime.cpus import usable_cpus
 from digit_runtime.errors import DigitError, ModelFileError
 
 from digit_batch.errors import ClusterError
@@ -24,7 +25,6 @@ from digit_batch.sources import Source, find
 from digit_batch.summary import Summary, verify
 
 ERRORS_FILE: Final = "_errors.csv"
-PART_ROWS: Final = 100_000
 # Reading footers and counting lines is waiting for a disk or a network.
 _PLANNERS: Final = 8
 
@@ -43,7 +43,7 @@ class Settings:
     address: str | None = None
     workers: int | None = None
     threads: int = 1
-    part_rows: int = PART_ROWS
+    part_rows: int = 100_000
     output_format: str = "parquet"
     invert: bool = False
     transpose: bool = False
@@ -92,7 +92,8 @@ def run(inputs: Sequence[str], output: str, classifier: Classifier, settings: Se
             from digit_batch.cluster import connected, score_all
 
             wished = settings.workers and min(settings.workers, len(todo))
-            with connected(settings.address, wished and wished * settings.threads) as cpus:
+            cpus = max(settings.threads, wished * settings.threads if wished else usable_cpus())
+            with connected(settings.address, cpus) as cpus:
                 workers = _workers(cpus, wished, settings.threads, len(todo))
                 outcomes = score_all(todo, job, model, workers)
                 killed = _gather(outcomes, todo, records, errors)
@@ -151,8 +152,8 @@ def _workers(cpus: int, wished: int | None, threads: int, parts: int) -> int:
     fit = cpus // threads
     if not fit or (wished or 0) > fit:
         raise ClusterError(
-            f"{wished or 1} workers with {threads} threads each need {(wished or 1) * threads} "
-            f"CPUs, Ray has {cpus}; use fewer --workers or --threads"
+            f"{(wished or 1) * threads} CPUs are needed ({threads} for each worker), but Ray has "
+            f"{cpus}; use fewer --workers or --threads"
         )
     return wished or min(fit, parts)
 

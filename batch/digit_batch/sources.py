@@ -66,8 +66,11 @@ def find(inputs: Iterable[str], output: str) -> list[Source]:
 def _found(address: str) -> Iterator[Source]:
     with reading(shown(address, ""), "a folder of digits"):
         fs, path = locate(address)
-        paths = sorted(ArrowFSWrapper(fs).glob(path)) if glob.has_magic(path) else [path]
-        for info in fs.get_file_info(paths):
+        infos = fs.get_file_info([path])
+        # A file may have a name that looks like a pattern.
+        if infos[0].type == FileType.NotFound and glob.has_magic(path):
+            infos = fs.get_file_info(sorted(ArrowFSWrapper(fs).glob(path)))
+        for info in infos:
             if info.type == FileType.Directory:
                 yield from (_source(address, inner) for inner in _below(fs, info.path))
             elif info.type == FileType.File:

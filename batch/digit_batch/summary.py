@@ -57,14 +57,17 @@ class Summary:
     def __str__(self) -> str:
         lines = [
             f"{_counted(self.rows_in, 'row')} in = {self.rows_out:,} out + "
-            f"{_counted(self.rows_bad, 'error')}, in {_counted(self.files, 'file')}",
-            f"{_counted(self.parts_scored, 'part')} scored to {self.output} in "
-            f"{self.seconds:.1f} s ({self.rows_per_s:,.0f} rows/s): {self.model} on "
-            f"{self.engine}, {_counted(self.workers, 'worker')}, "
-            f"{_counted(self.threads, 'thread')} each",
+            f"{_counted(self.rows_bad, 'error')}, in {_counted(self.files, 'file')}"
         ]
         if self.parts_kept:
-            lines.append(f"{_counted(self.parts_kept, 'part')} were complete from an earlier run")
+            lines.append(f"{_counted(self.parts_kept, 'part')} complete from an earlier run")
+        if self.workers:
+            lines.append(
+                f"{_counted(self.parts_scored, 'part')} scored to {self.output} in "
+                f"{self.seconds:.1f} s ({self.rows_per_s:,.0f} rows/s): {self.model} on "
+                f"{self.engine}, {_counted(self.workers, 'worker')}, "
+                f"{_counted(self.threads, 'thread')} each"
+            )
         if self.workers_killed:
             killed = _counted(self.workers_killed, "worker")
             lines.append(f"{killed} died; what they were at was scored again")

@@ -28,8 +28,8 @@ def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
     from digit_batch.score import Scorer
 
     @contextmanager
-    def connected(address: str | None, cpus: int | None) -> Iterator[int]:
-        yield cpus or 2
+    def connected(address: str | None, cpus: int) -> Iterator[int]:
+        yield cpus
 
     def score_all(parts: Sequence[Any], job: Any, model: bytes, workers: int) -> Iterator[Any]:
         scorer = Scorer(job, model)

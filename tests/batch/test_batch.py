@@ -200,6 +200,23 @@ def test_files_that_cannot_be_read_are_in_the_errors_file(score: Score, scans: P
     assert not list(Path("out").glob("cut*"))
 
 
+def test_a_file_that_vanishes_in_mid_run_is_in_the_errors_file(
+    score: Score, scans: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from digit_batch import cluster
+
+    score_all = cluster.score_all
+
+    def vanish(*arguments: Any) -> Any:
+        (scans / "flat.npy").unlink()
+        return score_all(*arguments)
+
+    monkeypatch.setattr(cluster, "score_all", vanish)
+    summary = score(scans / "*.npy", "-o", "out")
+    assert (summary["rows_out"], summary["rows_bad"], summary["files_bad"]) == (300, 300, 1)
+    assert errors(Path("out")) == [("flat.npy", "", "", "rows 1 to 300 are lost: no such file")]
+
+
 def test_an_input_that_names_nothing_stops_the_run(batch: Batch, tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     for missing in ("missing.csv", "folder", "*.npy", "local:///nowhere/*.npy"):

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,7 @@ def connected(cluster: tuple[str, str]) -> Iterator[None]:
     """Keep this process connected, so that not every run has to start the same processes."""
     from digit_batch.cluster import connected
 
-    with connected(cluster[0], None) as cpus:
+    with connected(cluster[0], 0) as cpus:
         assert cpus == 2
         yield
 
@@ -134,6 +135,28 @@ def test_a_worker_killed_in_mid_run_loses_and_doubles_nothing(
     assert answers(Path("out"))["digits.npy"] == numbered(expected)
     assert errors(Path("out")) == []
     assert not Path("out", "_unfinished").exists()
+
+
+@pytest.mark.usefixtures("connected")
+def test_a_machine_without_an_engine_is_one_line(
+    batch: Callable[..., Result],
+    test_digits: tuple[Pixels, Labels],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from digit_batch import cluster
+
+    class Unable(cluster._Worker):
+        def __init__(self, job: Any, model: bytes) -> None:
+            super().__init__(replace(job, engine="litert"), model)
+
+    monkeypatch.setattr(cluster, "_Worker", Unable)
+    np.save("digits.npy", test_digits[0][:10])
+    result = batch("digits.npy", "-o", "out")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: a worker failed: digit_runtime.errors.Engine")
+    assert "the engine litert does not read .onnx files" in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert not list(Path("out").glob("*.parquet"))
 
 
 def start(folder: Path, artifacts: Path, *arguments: str) -> subprocess.Popen[str]:
