@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from digit_runtime.contract import DIGITS
 from digit_runtime.manifest import Manifest, ModelFile
 
 CONFUSION: Final = "confusion.png"
@@ -48,6 +49,36 @@ Kaggle's Digit Recognizer competition. The test rows were not trained on.{calibr
 Made by `digit-export` and `digit-card` from manifest.json; do not edit.
 """
 
+_OWN_TEMPLATE = """\
+# {name}
+
+Tells {classes} classes apart: {labels}.
+
+| | |
+|---|---|
+{facts}
+
+## Input and output
+
+`pixels`: uint8 `[N, 784]`, a 28x28 image row by row, from 0 to 255.
+`probabilities`: float32 `[N, {classes}]`, in the order of the classes above. Scaling and
+reshaping are part of every file, so there is no preprocessing. N is free.
+
+## Files
+
+{files}
+
+Accuracy is on {rows}. "Agreement" is how often the file's answer is that of the Keras
+model on the same rows, "difference" the largest one between their probabilities.
+
+## Data
+
+`digit-export` was given a trained model and does not know what it was trained on, under
+which licence it may be used, or what it is good for.{calibration}
+
+Made by `digit-export` from manifest.json; do not edit.
+"""
+
 _EVALUATION = """\
 ## What it can do, and where it fails
 
@@ -80,8 +111,12 @@ def text(manifest: Manifest) -> str:
     """Return the card, Markdown."""
     splits = [split for split in ("test", "validation") if _has(manifest.files, split)]
     split = splits[0] if splits else "validation"
-    return _TEMPLATE.format(
+    labels = manifest.labels or DIGITS
+    template = _TEMPLATE if manifest.provenance.get("training") else _OWN_TEMPLATE
+    return template.format(
         name=manifest.name,
+        classes=len(labels),
+        labels=", ".join(labels),
         facts="\n".join(f"| {key} | {value} |" for key, value in _facts(manifest.provenance)),
         files=_table(manifest.files, split),
         rows=_rows(manifest.files, split),
@@ -101,6 +136,12 @@ def _facts(provenance: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("parameters", f"{model['parameters']:,}" if "parameters" in model else ""),
         ("Keras file", f"`{model.get('file')}`, sha256 `{model.get('sha256', '')[:16]}`"),
     ]
+    if "input" in model:
+        facts.append(("its input", model["input"]))
+    if "scale" in model:
+        facts.append(("its pixels are", f"{model['scale']:.6g} times those of the files"))
+    if model.get("softmax_added"):
+        facts.append(("its output", "logits; softmax was added"))
     if training:
         data = training.get("data", {})
         facts += [
@@ -140,7 +181,8 @@ def _figures(file: ModelFile, split: str) -> list[str]:
 
 def _rows(files: tuple[ModelFile, ...], split: str) -> str:
     counts = {file.parity[split].rows for file in files if split in file.parity}
-    return f"{max(counts, default=0):,} {split} rows"
+    some = f", that of C sources on the first {min(counts):,} of them" * (len(counts) > 1)
+    return f"{max(counts, default=0):,} {split} rows{some}"
 
 
 def _evaluation(manifest: Manifest) -> str:
@@ -197,7 +239,9 @@ def _calibration(provenance: Mapping[str, Any]) -> str:
     if "calibration" not in provenance:
         return ""
     calibration = provenance["calibration"]
+    # Labels, and with them as many rows of each, are certain only where the training is known.
+    alike = ", as many of each digit" if provenance.get("training") else ""
     return (
-        f"\nThe int8 files are calibrated on {calibration['rows']} training rows, as many of "
-        f"each digit,\nseed {calibration['seed']}, sha256 `{calibration['sha256'][:16]}`."
+        f"\nThe int8 files are calibrated on {calibration['rows']} training rows{alike},\n"
+        f"seed {calibration['seed']}, sha256 `{calibration['sha256'][:16]}`."
     )

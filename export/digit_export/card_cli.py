@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 from digit_runtime.console import DigitCommand
+from digit_train import options
 
 
 @click.command(
@@ -17,13 +18,7 @@ from digit_runtime.console import DigitCommand
     metavar="NAME",
     help="A model under --artifacts, or all of them.",
 )
-@click.option(
-    "--data",
-    type=click.Path(path_type=Path),
-    default=Path("data/test.csv"),
-    show_default=True,
-    help="CSV of digits that the model was not trained on.",
-)
+@options.data("data/test.csv", "CSV of digits that the model was not trained on.")
 @click.option(
     "--labels",
     type=click.Path(path_type=Path),
@@ -31,13 +26,7 @@ from digit_runtime.console import DigitCommand
     show_default=True,
     help="Their labels.",
 )
-@click.option(
-    "--artifacts",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("artifacts"),
-    show_default=True,
-    help="Folder of models.",
-)
+@options.artifacts
 def card(model: str, data: Path, labels: Path, artifacts: Path) -> None:
     """Write the model card: what the shipped int8 file can do, and where it fails.
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from digit_runtime.atomic import writing
 from digit_runtime.choice import preferred
 from digit_runtime.classifier import Classifier
-from digit_runtime.contract import Labels, Pixels
+from digit_runtime.contract import LABELS, Labels, Pixels
+from digit_runtime.errors import ModelFileError
 from digit_runtime.manifest import MANIFEST_NAME, Manifest
 from digit_runtime.models import find_all
 
@@ -44,6 +45,8 @@ def write(
     # Not what is faster at this moment: the figures depend on no clock.
     first = preferred(files)[0]
     classifier = Classifier(first.file, first.engine.name)
+    if len(classifier.labels) != LABELS:
+        raise ModelFileError(f"{directory}: tells no digits apart; digit-card knows no other cards")
     evaluation = evaluate(classifier, pixels, labels, report)
     (entry,) = manifest.select(classifier.format, classifier.precision)
     figures = {

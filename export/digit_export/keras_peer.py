@@ -12,6 +12,7 @@ import tensorflow as tf
 from digit_runtime.comparison.measure import Job, Predict, serve
 from digit_runtime.contract import Pixels, Probabilities
 
+from digit_export import sources
 from digit_export.network import Network
 
 
@@ -27,7 +28,8 @@ class KerasSubject:
 
     def load(self) -> Predict:
         """See `digit_runtime.comparison.measure.Subject`."""
-        model = Network.load(Path(self._job.file)).model
+        source = sources.at(Path(self._job.file))
+        model = Network.load(source.path, source.scale).model
 
         def predict(pixels: Pixels) -> Probabilities:
             answers: Probabilities = model.predict(pixels, batch_size=len(pixels), verbose=0)

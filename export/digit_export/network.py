@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from digit_runtime.contract import INPUT_NAME, LABELS, OUTPUT_NAME, PIXELS, Pixels, Probabilities
+from digit_runtime.contract import INPUT_NAME, OUTPUT_NAME, PIXELS, Pixels, Probabilities
 
-from digit_export.errors import KerasModelError
 from digit_export.quiet import quiet
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -20,45 +19,68 @@ with quiet():
     import keras
     import tensorflow as tf
 
+from digit_export import keras_file
+from digit_export.adapt import Adapted, adapt, leaves
+from digit_export.errors import KerasModelError
+from digit_export.labels import counted
+
 _BATCH_ROWS: Final = 500
 
 
 class Network:
-    """A Keras model that maps uint8 ``[N, 784]`` to float32 ``[N, 10]``."""
+    """A Keras model that maps uint8 ``[N, 784]`` to float32 ``[N, K]``, K classes.
 
-    def __init__(self, model: keras.Model) -> None:
+    `adapted` says what was done for that, of a model that was loaded from a file.
+    """
+
+    adapted: Adapted | None = None
+
+    def __init__(
+        self, model: keras.Model, name: str | None = None, labels: tuple[str, ...] = ()
+    ) -> None:
+        """Take a model; its own name and numbers for its classes, if there are no others."""
         self.model = model
+        self.name: str = name or model.name
+        self.labels = labels or counted(self.classes)
+
+    @property
+    def classes(self) -> int:
+        """How many classes it tells apart."""
+        return int(self.model.outputs[0].shape[-1])
 
     @classmethod
-    def load(cls, path: Path) -> "Network":
-        """Load a ``.keras`` file.
+    def load(
+        cls,
+        path: Path,
+        scale: float | None = None,
+        name: str | None = None,
+        labels: tuple[str, ...] = (),
+    ) -> "Network":
+        """Load a Keras file, and wrap what keeps another contract; see `adapt`.
+
+        Args:
+            path: The file.
+            scale: What its input is to be multiplied by, if that must be said.
+            name: What its files are called after; by default it is the model's own name.
+            labels: The names of its classes, if they have any.
 
         Raises:
-            KerasModelError: It is missing, damaged, saved by a Keras that this one cannot
-                read, or a model with other inputs or outputs.
+            KerasModelError: See `keras_file.read` and `adapt.adapt`, or the labels are not
+                as many as the classes.
         """
-        if not path.is_file():
-            raise KerasModelError(f"{path}: no such file")
-        try:
-            with quiet():
-                # A GPU may multiply in TF32, which is not precise enough for a reference.
-                tf.config.set_visible_devices([], "GPU")
-                model = keras.saving.load_model(path, compile=False)
-        except Exception as error:  # Whatever zip, HDF5, JSON or a layer's own code raises.
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
-            raise KerasModelError(f"{path}: not a readable Keras model: {reason}") from error
-        inputs, outputs = _signature(model, "inputs"), _signature(model, "outputs")
-        if inputs != [("uint8", (None, PIXELS))] or outputs != [("float32", (None, LABELS))]:
+        adapted = adapt(keras_file.read(path), path, scale)
+        network = cls(adapted.model, name, labels)
+        if len(network.labels) != network.classes:
             raise KerasModelError(
-                f"{path}: maps {_describe(inputs)} to {_describe(outputs)}; expected uint8 "
-                f"[N, {PIXELS}] to float32 [N, {LABELS}]: make scaling and reshaping its layers"
+                f"{path}: has {network.classes} classes, and --labels names {len(labels)}"
             )
-        return cls(model)
+        network.adapted = adapted
+        return network
 
     @property
     def layers(self) -> list[str]:
         """The names of its layers, in order."""
-        return [layer.name for layer in self.model.layers]
+        return [layer.name for layer in leaves(self.model)]
 
     @property
     def parameters(self) -> int:
@@ -68,7 +90,7 @@ class Network:
     def predict(
         self, pixels: Pixels, advance: Callable[[int], None] = lambda rows: None
     ) -> Probabilities:
-        """Return Keras's own probabilities, float32 ``[N, 10]``.
+        """Return Keras's own probabilities, float32 ``[N, K]``.
 
         Args:
             pixels: uint8 ``[N, 784]``.
@@ -84,7 +106,7 @@ class Network:
     @cached_property
     def serve(self) -> Any:
         """The network as one `tf.function` from "pixels" to {"probabilities"}."""
-        model = self._inference_model
+        model = self.inference_model
         signature = [tf.TensorSpec((None, PIXELS), tf.uint8, name=INPUT_NAME)]
 
         @tf.function(input_signature=signature)  # type: ignore[untyped-decorator]
@@ -98,14 +120,17 @@ class Network:
         """Yield the folder of a SavedModel of `serve`, removed afterwards."""
         with tempfile.TemporaryDirectory(prefix="digit-export-") as folder:
             archive = keras.export.ExportArchive()
-            archive.track(self._inference_model)
+            archive.track(self.inference_model)
             archive.add_endpoint("serving_default", self.serve)
             archive.write_out(folder, verbose=False)
             yield folder
 
     @cached_property
-    def _inference_model(self) -> keras.Model:
-        copy = keras.models.clone_model(self.model, clone_function=_with_fixed_shapes)
+    def inference_model(self) -> keras.Model:
+        """A copy that computes the same, without what would become loops in a file."""
+        copy = keras.models.clone_model(
+            self.model, clone_function=_with_fixed_shapes, recursive=True
+        )
         copy.set_weights(self.model.get_weights())
         return copy
 
@@ -117,30 +142,27 @@ class _FixedReshape(keras.layers.Layer):  # type: ignore[misc]
     Shape, Gather, Slice and Concat in every exported graph.
     """
 
-    def __init__(self, shape: tuple[int, ...], name: str) -> None:
-        super().__init__(name=name)
-        self.shape = shape
+    def __init__(self, layer: keras.Layer) -> None:
+        super().__init__(name=layer.name)
+        self._shape_of = layer.compute_output_shape
 
     def call(self, inputs: Any) -> Any:
-        return keras.ops.reshape(inputs, (-1, *self.shape))
+        shape = self._shape_of(inputs.shape)[1:]
+        return keras.ops.reshape(inputs, (-1, *shape))
 
 
 def _with_fixed_shapes(layer: keras.Layer) -> keras.Layer:
-    if isinstance(layer, keras.layers.Reshape | keras.layers.Flatten):
-        shape = tuple(layer.output.shape[1:])
-        if None not in shape:
-            return _FixedReshape(shape, layer.name)
-    return type(layer).from_config(layer.get_config())
+    copy = type(layer).from_config(_unrolled(layer.get_config()))
+    if isinstance(layer, keras.layers.Reshape) or (
+        isinstance(layer, keras.layers.Flatten) and layer.data_format == "channels_last"
+    ):
+        return _FixedReshape(copy)
+    return copy
 
 
-def _signature(model: Any, side: str) -> list[tuple[str, tuple[int | None, ...]]]:
-    tensors = getattr(model, side, None) or []
-    return [(str(tensor.dtype), tuple(tensor.shape)) for tensor in tensors]
-
-
-def _describe(tensors: list[tuple[str, tuple[int | None, ...]]]) -> str:
-    described = [
-        f"{dtype} [{', '.join('N' if size is None else str(size) for size in shape)}]"
-        for dtype, shape in tensors
-    ]
-    return " and ".join(described) or "nothing"
+def _unrolled(config: dict[str, Any]) -> dict[str, Any]:
+    """Write out the steps of recurrent layers: the loop over them cannot be converted."""
+    return {
+        key: True if key == "unroll" else _unrolled(value) if isinstance(value, dict) else value
+        for key, value in config.items()
+    }

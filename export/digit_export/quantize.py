@@ -89,10 +89,25 @@ def static(model: onnx.ModelProto, calibration: Pixels) -> onnx.ModelProto:
     Raises:
         ConversionError: onnxruntime would compute a layer in float.
     """
+    # Hidden layers are quantized after their Relu, and the last one not at all. Where a
+    # layer is followed by something else, the next one would get floats.
+    for unquantized in (["Conv", "Gemm"], []):
+        quantized = _static(model, calibration, unquantized)
+        left = float_layers(quantized)
+        if not left:
+            return quantized
+    raise ConversionError(f"onnxruntime computes {', '.join(left)} in float")
+
+
+def _static(model: onnx.ModelProto, calibration: Pixels, unquantized: list[str]) -> onnx.ModelProto:
+    """Quantize all but the outputs of operators of the types `unquantized`."""
+    # onnxruntime moves the weights of the model that it is given into a file of its own.
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
 
     def write(path: Path) -> None:
         ortq.quantize_static(
-            model,
+            copy,
             path,
             _Rows(calibration),
             quant_format=ortq.QuantFormat.QDQ,
@@ -102,14 +117,10 @@ def static(model: onnx.ModelProto, calibration: Pixels) -> onnx.ModelProto:
             activation_type=ortq.QuantType.QUInt8,
             weight_type=ortq.QuantType.QInt8,
             calibrate_method=ortq.CalibrationMethod.MinMax,
-            # Hidden layers are quantized after their Relu, and the last one not at all.
-            extra_options={"OpTypesToExcludeOutputQuantization": ["Conv", "Gemm"]},
+            extra_options={"OpTypesToExcludeOutputQuantization": unquantized},
         )
 
-    quantized = _through_file(write)
-    if left := float_layers(quantized):
-        raise ConversionError(f"onnxruntime computes {', '.join(left)} in float")
-    return quantized
+    return _through_file(write)
 
 
 def float_layers(model: onnx.ModelProto) -> list[str]:

@@ -85,26 +85,29 @@ def _fold_flatten(graph: onnx.GraphProto, shapes: dict[str, list[int]]) -> None:
 
 
 def _fuse_dense(graph: onnx.GraphProto, shapes: dict[str, list[int]]) -> None:
-    """Write each dense layer as one Gemm, so that a quantizer sees weight and bias together."""
+    """Write each dense layer as one Gemm, so that a quantizer sees weight and bias together.
+
+    One without bias becomes a Gemm, too: quantizers are told of no other dense operator.
+    """
     constants = _constants(graph)
     for product in [node for node in graph.node if node.op_type == "MatMul"]:
+        if len(shapes[product.input[0]]) != 2 or product.input[1] not in constants:
+            continue
+        fused, inputs = [product], list(product.input)
         add = _only_consumer(graph, product.output[0])
-        if not (
+        if (
             add
             and add.op_type == "Add"
             and add.input[0] == product.output[0]
-            and len(shapes[product.input[0]]) == 2
-            and product.input[1] in constants
             and add.input[1] in constants
             and len(constants[add.input[1]].dims) == 1
         ):
-            continue
-        gemm = onnx.helper.make_node(
-            "Gemm", [*product.input, add.input[1]], [add.output[0]], product.name
-        )
+            fused.append(add)
+            inputs.append(add.input[1])
+        gemm = onnx.helper.make_node("Gemm", inputs, fused[-1].output, product.name)
         graph.node.insert(list(graph.node).index(product), gemm)
-        graph.node.remove(product)
-        graph.node.remove(add)
+        for node in fused:
+            graph.node.remove(node)
 
 
 def _drop_unused(graph: onnx.GraphProto) -> None:
@@ -129,14 +132,14 @@ def _name(graph: onnx.GraphProto, layers: Sequence[str]) -> None:
         return name if taken[name] == 1 else f"{name}_{taken[name]}"
 
     for node in graph.node:
-        node.name = unique(f"{_layer(node.name, layers)}/{node.op_type}".lstrip("/"))
+        node.name = unique(f"{layer_of(node.name, layers)}/{node.op_type}".lstrip("/"))
         for value in node.input:
             if value in constants and value not in renamed:
                 kind = {0: "constant", 1: "vector"}.get(len(constants[value].dims), "weight")
                 renamed[value] = unique(f"{node.name}.{kind}")
-        for value in node.output:
+        for number, value in enumerate(node.output):
             if value not in kept:
-                renamed[value] = node.name
+                renamed[value] = f"{node.name}.{number}" if number else node.name
     for node in graph.node:
         node.input[:] = [renamed.get(value, value) for value in node.input]
         node.output[:] = [renamed.get(value, value) for value in node.output]
@@ -144,9 +147,14 @@ def _name(graph: onnx.GraphProto, layers: Sequence[str]) -> None:
         constant.name = renamed[constant.name]
 
 
-def _layer(tensorflow_name: str, layers: Sequence[str]) -> str:
+def layer_of(tensorflow_name: str, layers: Sequence[str]) -> str:
+    """Return the one of `layers` that a name such as "mlp_1/hidden1_1/MatMul" is about, or "".
+
+    TensorFlow gives the layers of a copied network a number: "dense_1" is the layer
+    "dense", even if there is a layer "dense_1", which is then "dense_1_1".
+    """
     for part in reversed(tensorflow_name.split("/")):
-        for layer in layers:
-            if re.fullmatch(rf"{re.escape(layer)}(_\d+)?", part):
-                return layer
+        for name in (re.sub(r"_\d+$", "", part), part):
+            if name in layers:
+                return name
     return ""

@@ -7,9 +7,15 @@ import numpy as np
 
 from digit_runtime import backends, models
 from digit_runtime.choice import choose
-from digit_runtime.contract import LABELS, PIXELS, Labels, Pixels, Probabilities, as_pixels
+from digit_runtime.class_names import counted
+from digit_runtime.contract import PIXELS, Labels, Pixels, Probabilities, as_pixels
 from digit_runtime.cpus import usable_cpus
-from digit_runtime.errors import EngineNotInstalledError, ModelDamagedError, ModelFileError
+from digit_runtime.errors import (
+    ContractError,
+    EngineNotInstalledError,
+    ModelDamagedError,
+    ModelFileError,
+)
 
 # Larger batches gain nothing on a CPU, and the activations of this many images still
 # fit a cache: one image of the cnn has 200 kB of them after its first layer.
@@ -25,6 +31,7 @@ class Classifier:
         path: The model file.
         model: Its model's name.
         format: "onnx" or "tflite".
+        labels: The names of the classes; "0" to "9" of digits.
         precision: As its manifest states it; None for a file without manifest.
         engine: The engine's name.
         threads: How many threads the engine uses for one batch; numpy's matrix products
@@ -41,13 +48,20 @@ class Classifier:
         self.precision = file.precision
         self.engine = chosen.name
         self.threads = threads or usable_cpus()
-        self._run = chosen.open(file.path, self.threads).run
+        session = chosen.open(file.path, self.threads)
+        self._run = session.run
+        self.labels = file.labels or counted(session.classes)
+        if len(self.labels) != session.classes:
+            raise ContractError(
+                f"{file.path}: has {session.classes} classes, its manifest names "
+                f"{len(self.labels)}; export it again"
+            )
 
     def __repr__(self) -> str:
         return f"<Classifier {self.path} {self.engine} threads={self.threads}>"
 
     def predict_proba(self, pixels: object) -> Probabilities:
-        """Return the probability of each digit, float32 ``[N, 10]``.
+        """Return the probability of each class, float32 ``[N, 10]`` of digits.
 
         Args:
             pixels: uint8 ``[N, 784]``, raw values from 0 (background) to 255 (ink);
@@ -72,12 +86,15 @@ class Classifier:
         return self._in_batches(pixels)
 
     def predict(self, pixels: object) -> Labels:
-        """Return the most probable digit of each image, uint8 ``[N]``; see `predict_proba`."""
+        """Return the most probable digit of each image, uint8 ``[N]``; see `predict_proba`.
+
+        Of other classes, that is the index, to be looked up in `labels`.
+        """
         labels: Labels = self.predict_proba(pixels).argmax(axis=1).astype(np.uint8)
         return labels
 
     def _in_batches(self, pixels: Pixels) -> Probabilities:
-        result = np.empty((len(pixels), LABELS), np.float32)
+        result = np.empty((len(pixels), len(self.labels)), np.float32)
         for start in range(0, len(pixels), BATCH_ROWS):
             part = pixels[start : start + BATCH_ROWS]
             result[start : start + len(part)] = self._run(part)

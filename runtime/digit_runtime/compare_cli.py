@@ -77,7 +77,7 @@ def compare(
     if with_keras:
         chosen += candidates.keras_candidates(names, folder, keras_python)
     pixels, answers = (
-        samples.from_csv(data, labels, rows or amount.rows)
+        samples.from_csv(data, labels, rows or amount.rows, candidates.labels(names, folder))
         if data
         else samples.reference(folder / names[0])
     )

@@ -4,6 +4,9 @@
 255 is ink (white), as in MNIST and Kaggle's CSV files. ``probabilities``: float32
 ``[N, 10]``, softmax over the digits 0 to 9. N is free. Scaling and reshaping are layers
 of the model, so a client has no preprocessing to get wrong.
+
+That is contract 1. Contract 2 differs in the classes: ``probabilities`` are ``[N, C]``, and
+the manifest names the C classes, in their order.
 """
 
 from typing import Any, Final
@@ -14,11 +17,16 @@ from numpy.typing import NDArray
 from digit_runtime.errors import PixelsError
 
 CONTRACT_VERSION: Final = 1
+NAMED_CLASSES: Final = 2
+"""The contract of models whose classes are not the ten digits."""
 INPUT_NAME: Final = "pixels"
 OUTPUT_NAME: Final = "probabilities"
 SIDE: Final = 28
 PIXELS: Final = SIDE * SIDE
 LABELS: Final = 10
+DIGITS: Final = tuple(str(digit) for digit in range(LABELS))
+CLASSES: Final = range(2, 257)
+"""How many classes a model may have: a label is a uint8."""
 ONE_IMAGE: Final = ((PIXELS,), (SIDE, SIDE))
 
 Pixels = NDArray[np.uint8]

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from digit_runtime import backends
+from digit_runtime.contract import DIGITS
 from digit_runtime.manifest import Manifest, ModelFile, file_state
 
 
@@ -17,6 +18,7 @@ def describe_model(directory: Path) -> dict[str, Any]:
     return {
         "name": manifest.name,
         "folder": str(directory),
+        "labels": list(manifest.labels or DIGITS),
         **manifest.provenance,
         "files": [_file(directory, entry) for entry in manifest.files],
     }

@@ -42,12 +42,17 @@ def _text(model: dict[str, Any]) -> str:
     facts = {
         "model": f"{model['name']}  ({model['folder']})",
         "parameters": f"{model.get('model', {}).get('parameters', 0):,}",
-        "recipe": f"{training.get('recipe', '?')}, {training.get('epochs', '?')} epochs, "
-        f"seed {training.get('seed', '?')}",
-        "trained on": f"{training.get('data', {}).get('file', '?')}, sha256 "
-        f"{training.get('data', {}).get('sha256', '?')[:16]}",
-        "tools": ", ".join(f"{tool} {version}" for tool, version in model.get("tools", {}).items()),
+        "labels": ", ".join(model["labels"]),
     }
+    if training:
+        facts |= {
+            "recipe": f"{training.get('recipe', '?')}, {training.get('epochs', '?')} epochs, "
+            f"seed {training.get('seed', '?')}",
+            "trained on": f"{training.get('data', {}).get('file', '?')}, sha256 "
+            f"{training.get('data', {}).get('sha256', '?')[:16]}",
+        }
+    if tools := model.get("tools"):
+        facts["tools"] = ", ".join(f"{tool} {version}" for tool, version in tools.items())
     lines = [f"{key:<11} {value}" for key, value in facts.items()]
     rows = [
         [

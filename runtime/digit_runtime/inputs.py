@@ -7,7 +7,7 @@ from pathlib import Path
 
 from digit_runtime import foreign, images
 from digit_runtime.arrays import npy_batches, npz_batches
-from digit_runtime.contract import Labels, Pixels
+from digit_runtime.contract import DIGITS, Labels, Pixels
 from digit_runtime.guard import transposed
 from digit_runtime.pixels import BATCH_ROWS, Batch, PixelCsv, gather
 
@@ -33,11 +33,12 @@ class Input:
 
 
 @contextmanager
-def open_pixels(path: str | Path) -> Iterator[Input]:
+def open_pixels(path: str | Path, names: tuple[str, ...] | None = DIGITS) -> Iterator[Input]:
     """Open a file of digits, or a folder of image files, by what it is.
 
     A CSV (plain or gzip; ``-`` for standard input), a .npy or .npz file, an image file, or
     a folder with image files directly in it, in the order of their names.
+    `names` are those of the classes that a label column may hold, as for `PixelCsv`.
 
     Raises:
         DigitError: It cannot be read, or is nothing of these; says why. What is wrong
@@ -55,11 +56,13 @@ def open_pixels(path: str | Path) -> Iterator[Input]:
     elif kind == foreign.ZIP or path.suffix.lower() == ".npz":
         yield Input(name, _unlabelled(npz_batches(path, BATCH_ROWS)))
     else:
-        with PixelCsv(path) as csv:
+        with PixelCsv(path, names=names) as csv:
             yield Input(csv.name, iter(csv), csv.has_labels)
 
 
-def read_pixels(path: str | Path) -> tuple[Pixels, Labels | None]:
+def read_pixels(
+    path: str | Path, names: tuple[str, ...] | None = DIGITS
+) -> tuple[Pixels, Labels | None]:
     """Read all that `open_pixels` can open: uint8 ``[N, 784]``, and uint8 ``[N]`` or None.
 
     Pixels that look inverted give a `PixelsWarning`.
@@ -67,7 +70,7 @@ def read_pixels(path: str | Path) -> tuple[Pixels, Labels | None]:
     Raises:
         DigitError: As for `open_pixels`.
     """
-    with open_pixels(path) as source:
+    with open_pixels(path, names) as source:
         return gather(source.batches, source.name)
 
 

@@ -12,7 +12,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Final, TypeVar
 
-from digit_runtime.contract import CONTRACT_VERSION
+from digit_runtime.class_names import is_class_name
+from digit_runtime.contract import CLASSES, CONTRACT_VERSION, NAMED_CLASSES
 from digit_runtime.errors import (
     ManifestError,
     ModelDamagedError,
@@ -57,12 +58,20 @@ class ModelFile:
 
 @dataclass(frozen=True)
 class Manifest:
-    """The content of one manifest.json."""
+    """The content of one manifest.json.
+
+    `labels` are the names of the classes, empty if these are the ten digits.
+    """
 
     name: str
     files: tuple[ModelFile, ...] = ()
-    contract: int = CONTRACT_VERSION
+    labels: tuple[str, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def contract(self) -> int:
+        """The contract of its files; see `digit_runtime.contract`."""
+        return NAMED_CLASSES if self.labels else CONTRACT_VERSION
 
     @classmethod
     def read(cls, directory: Path) -> "Manifest":
@@ -100,16 +109,17 @@ class Manifest:
                 f"has schema {schema}; this version reads schema {SCHEMA}: update digit-runtime"
             )
         contract = _take(document, "contract", int)
-        if contract != CONTRACT_VERSION:
+        if contract not in (CONTRACT_VERSION, NAMED_CLASSES):
             raise ManifestError(
-                f"has contract {contract}; this version knows contract {CONTRACT_VERSION}: "
-                "update digit-runtime"
+                f"has contract {contract}; this version knows contracts {CONTRACT_VERSION} and "
+                f"{NAMED_CLASSES}: update digit-runtime"
             )
         files = tuple(_model_file(entry) for entry in _take(document, "files", list))
         name = _take(document, "name", str)
-        known = ("schema", "name", "contract", "files")
+        labels = _labels(_take(document, "labels", list)) if contract == NAMED_CLASSES else ()
+        known = ("schema", "name", "contract", "labels", "files")
         provenance = {key: value for key, value in document.items() if key not in known}
-        return cls(name=name, files=files, contract=contract, provenance=provenance)
+        return cls(name=name, files=files, labels=labels, provenance=provenance)
 
     def to_json(self) -> str:
         """Return the text of the manifest, the same bytes for the same content."""
@@ -118,6 +128,8 @@ class Manifest:
             "name": self.name,
             "contract": self.contract,
         }
+        if self.labels:
+            document["labels"] = list(self.labels)
         document |= self.provenance
         document["files"] = [asdict(file) for file in self.files]
         return json.dumps(document, indent=2, allow_nan=False) + "\n"
@@ -144,6 +156,12 @@ class Manifest:
             for file in self.files
             if format in (None, file.format) and precision in (None, file.precision)
         ]
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def verify_file(path: Path, file: ModelFile) -> None:
@@ -189,6 +207,17 @@ def _take(document: Mapping[str, Any], key: str, kind: type[T]) -> T:
     if not isinstance(value, kind) or isinstance(value, bool):
         raise ManifestError(f"lacks {key!r} or has another type there than {kind.__name__}")
     return value
+
+
+def _labels(names: list[Any]) -> tuple[str, ...]:
+    for name in names:
+        if not isinstance(name, str) or not is_class_name(name):
+            raise ManifestError(f"has a label {name!r:.40}, which cannot name a class")
+    if len(names) not in CLASSES or len(set(names)) != len(names):
+        raise ManifestError(
+            f"has 'labels' that are not {CLASSES[0]} to {CLASSES[-1]} different names"
+        )
+    return tuple(names)
 
 
 def _refuse_constant(name: str) -> None:

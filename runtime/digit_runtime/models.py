@@ -22,6 +22,8 @@ class FoundFile:
     format: str
     model: str
     entry: ModelFile | None = None
+    labels: tuple[str, ...] = ()
+    """The names of its classes, if its manifest has them."""
 
     @property
     def precision(self) -> str | None:
@@ -71,7 +73,7 @@ def files_of(directory: Path) -> list[FoundFile]:
     """Return the files of a model directory that its manifest lists and that are there."""
     manifest = Manifest.read(directory)
     return [
-        FoundFile(directory / entry.path, entry.format, manifest.name, entry)
+        FoundFile(directory / entry.path, entry.format, manifest.name, entry, manifest.labels)
         for entry in manifest.files
         if (directory / entry.path).is_file()
     ]

@@ -21,8 +21,8 @@ from typing import Any, Final, TextIO, cast
 
 import numpy as np
 
-from digit_runtime import foreign
-from digit_runtime.contract import LABELS, PIXELS, Labels, Pixels
+from digit_runtime import class_names, foreign
+from digit_runtime.contract import DIGITS, PIXELS, Labels, Pixels
 from digit_runtime.errors import InputNotFoundError, InputReadError, PixelsError
 from digit_runtime.guard import Guard, PixelsWarning
 from digit_runtime.parse import parse_lines
@@ -46,6 +46,9 @@ class PixelCsv:
     uint8 ``[n]``, or None where the file has no label column. Plain or gzip, with or
     without the header ``[label,]pixel0,...,pixel783``; ``-`` is standard input.
 
+    `names` are those of the classes that the label column tells apart, in the way of
+    `class_names.indices`; None ignores that column, whatever it holds.
+
     Raises:
         InputNotFoundError: There is no such file.
         InputReadError: It cannot be read, or is damaged gzip.
@@ -53,9 +56,15 @@ class PixelCsv:
             the header not counted, as Kaggle's ImageId does.
     """
 
-    def __init__(self, path: str | Path, batch_rows: int = BATCH_ROWS) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        batch_rows: int = BATCH_ROWS,
+        names: tuple[str, ...] | None = DIGITS,
+    ) -> None:
         self.name = "standard input" if str(path) == "-" else str(path)
         self.batch_rows = batch_rows
+        self.names = names
         with ExitStack() as stack:
             self._lines = _lines(_open(path, self.name, stack), self.name)
             self._first_row, self.has_labels = self._read_header()
@@ -124,19 +133,31 @@ class PixelCsv:
 
     def _parse(self, batch: list[str], done: int) -> Batch:
         columns = PIXELS + self.has_labels
+        if self.has_labels and self.names != DIGITS:
+            batch = [self._with_index(line, row) for row, line in enumerate(batch, done + 1)]
         values = parse_lines(batch, columns)
         if values is None:
             values = self._parse_carefully(batch, done, columns)
         if not self.has_labels:
             return values, None
+        if self.names is None:
+            return values[:, 1:], None
         labels = values[:, 0]
-        if labels.max() >= LABELS:
-            row = int(np.argmax(labels >= LABELS))
+        if labels.max() >= len(self.names):
+            row = int(np.argmax(labels >= len(self.names)))
             raise PixelsError(
-                f"{self.name}: row {done + row + 1}, column label: {labels[row]} is not a digit "
-                f"from 0 to {LABELS - 1}"
+                f"{self.name}: row {done + row + 1}, column label: {labels[row]} is not "
+                f"{class_names.expected(self.names)}"
             )
         return values[:, 1:], labels
+
+    def _with_index(self, line: str, row: int) -> str:
+        """Put the index of its class at the start of a line, where its label is."""
+        label, comma, rest = line.partition(",")
+        if self.names is None:
+            return f"0{comma}{rest}"
+        index = _index(label, self.names, f"{self.name}: row {row}, column label")
+        return f"{index}{comma}{rest}"
 
     def _parse_carefully(self, batch: list[str], done: int, columns: int) -> Pixels:
         try:
@@ -151,12 +172,14 @@ class PixelCsv:
         return values
 
 
-def read_csv(path: str | Path) -> tuple[Pixels, Labels | None]:
+def read_csv(
+    path: str | Path, names: tuple[str, ...] | None = DIGITS
+) -> tuple[Pixels, Labels | None]:
     """Read a whole CSV: uint8 ``[N, 784]``, and uint8 ``[N]`` or None. See `PixelCsv`.
 
     Pixels that look inverted give a `PixelsWarning`.
     """
-    with PixelCsv(path) as source:
+    with PixelCsv(path, names=names) as source:
         return gather(source, source.name)
 
 
@@ -175,8 +198,10 @@ def gather(batches: Iterable[Batch], name: str) -> tuple[Pixels, Labels | None]:
     return whole, np.concatenate(labels) if labels else None
 
 
-def read_labels(path: Path) -> Labels:
+def read_labels(path: Path, names: tuple[str, ...] = DIGITS) -> Labels:
     """Read ``ImageId,Label`` rows, as in Kaggle's submissions: uint8 ``[N]`` in id order.
+
+    A Label is one of the classes called `names`, in the way of `class_names.indices`.
 
     Raises:
         InputNotFoundError, InputReadError: As for `PixelCsv`.
@@ -187,19 +212,26 @@ def read_labels(path: Path) -> Labels:
         header = next(lines, "")
         if [cell.strip().strip('"').lower() for cell in header.split(",")] != ["imageid", "label"]:
             raise PixelsError(f"{path}: line 1 must be ImageId,Label")
-        labels = [_label(line, row, path) for row, line in enumerate(lines, start=1)]
+        labels = [_label(line, row, path, names) for row, line in enumerate(lines, start=1)]
     if not labels:
         raise PixelsError(f"{path}: has a header but no rows")
     return np.array(labels, dtype=np.uint8)
 
 
-def _label(line: str, row: int, path: Path) -> int:
+def _label(line: str, row: int, path: Path, names: tuple[str, ...]) -> int:
     cells = [cell.strip() for cell in line.split(",")]
     if len(cells) != 2 or cells[0] != str(row):
-        raise PixelsError(f"{path}: row {row} must be {row},<digit>, not {line.strip()[:40]!r}")
-    if cells[1] not in map(str, range(LABELS)):
-        raise PixelsError(f"{path}: row {row}, column Label: {cells[1][:20]!r} is not a digit")
-    return int(cells[1])
+        raise PixelsError(f"{path}: row {row} must be {row},<label>, not {line.strip()[:40]!r}")
+    return _index(cells[1], names, f"{path}: row {row}, column Label")
+
+
+def _index(cell: str, names: tuple[str, ...], where: str) -> int:
+    # Lines are read as Latin-1, names may be any UTF-8.
+    name = cell.strip().strip('"').encode("latin-1").decode(errors="replace")
+    index = class_names.indices(names).get(name)
+    if index is None:
+        raise PixelsError(f"{where}: {name[:20]!r} is not {class_names.expected(names)}")
+    return index
 
 
 def _open(path: str | Path, name: str, stack: ExitStack) -> TextIO:

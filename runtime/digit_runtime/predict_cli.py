@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 @click.option(
     "--probabilities",
     type=click.Path(path_type=Path),
-    help="Also write all ten probabilities, as ImageId,p0,...,p9, to this CSV.",
+    help="Also write all probabilities, as ImageId,p0,...,p9, to this CSV.",
 )
 @click.option(
     "--labels",
@@ -88,8 +88,7 @@ def predict(
     from digit_runtime.submission import predict_to_csv
 
     start = time.perf_counter()
-    answers = read_labels(labels) if labels else None
-    with open_pixels(data) as source, ExitStack() as stack:
+    with open_pixels(data, None) as source, ExitStack() as stack:
         if source.has_labels:
             click.echo(f"note: ignoring the label column of {source.name}", err=True)
         if source.files and invert:
@@ -105,6 +104,7 @@ def predict(
             )
         if engine == "auto" and (why := why_last_resort(classifier.engine)):
             click.echo(f"note: {why}", err=True)
+        answers = read_labels(labels, classifier.labels) if labels else None
         guard = Guard(source.name, invert, transpose)
         digits = predict_to_csv(
             classifier,
@@ -121,7 +121,7 @@ def predict(
     for complaint in guard.complaints():
         click.echo(f"warning: {complaint}", err=True)
     seconds = time.perf_counter() - start
-    result = score(digits, answers) if answers is not None else None
+    result = score(digits, answers, classifier.labels) if answers is not None else None
     summarise = _as_json if as_json else _as_text
     document = summarise(classifier, output, digits, source.files, seconds, result)
     click.echo(document, err=str(output) == "-")
@@ -147,7 +147,7 @@ def _as_text(
         f"on {classifier.engine}, {_counted(classifier.threads, 'thread')}"
     ]
     if files and len(files) == 1:
-        lines.insert(0, f"{click.format_filename(files[0])}: {digits[0]}")
+        lines.insert(0, f"{click.format_filename(files[0])}: {classifier.labels[digits[0]]}")
     if result:
         lines.append(str(result))
     return "\n".join(lines)
@@ -165,9 +165,13 @@ def _as_json(
     seconds: float,
     result: "Score | None",
 ) -> str:
+    from digit_runtime.contract import DIGITS
+
+    single = files is not None and len(files) == 1
     document = {
         "rows": len(digits),
-        "digit": int(digits[0]) if files and len(files) == 1 else None,
+        "digit": int(digits[0]) if single and classifier.labels == DIGITS else None,
+        "label": classifier.labels[digits[0]] if single else None,
         "output": str(output),
         "file": str(classifier.path),
         "model": classifier.model,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from digit_runtime.contract import LABELS, Labels, Pixels, Probabilities, as_pixels
+from digit_runtime.contract import CLASSES, DIGITS, Labels, Pixels, Probabilities, as_pixels
 from digit_runtime.errors import ModelNotFoundError, PixelsError
 from digit_runtime.inputs import read_pixels
 from digit_runtime.pixels import read_labels
@@ -21,17 +21,25 @@ class Golden:
 
     pixels: Pixels
     probabilities: Probabilities
-    """float32 ``[N, 10]``."""
+    """float32 ``[N, 10]``, or as many as the model has classes."""
 
 
-def from_csv(data: Path, labels: Path | None, rows: int) -> tuple[Pixels, Labels | None]:
+def from_csv(
+    data: Path, labels: Path | None, rows: int, names: tuple[str, ...] = DIGITS
+) -> tuple[Pixels, Labels | None]:
     """Return the first rows of `data` and their labels, from `labels` or its own column.
+
+    Args:
+        data: The pixels.
+        labels: A CSV of ``ImageId,Label``, if there is one.
+        rows: How many to return.
+        names: Of the classes.
 
     Raises:
         PixelsError: Bad rows, or as many labels as rows are not there.
     """
-    pixels, own = read_pixels(data)
-    answers = read_labels(labels) if labels else own
+    pixels, own = read_pixels(data, names)
+    answers = read_labels(labels, names) if labels else own
     if answers is not None and len(answers) != len(pixels):
         raise PixelsError(f"{labels}: has {len(answers):,} rows, {data} has {len(pixels):,}")
     return pixels[:rows], None if answers is None else answers[:rows]
@@ -63,6 +71,11 @@ def golden(path: Path) -> Golden:
             pixels, probabilities = as_pixels(arrays["pixels"]), arrays["probabilities"]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise ModelNotFoundError(f"{path}: not readable ({error})") from error
-    if probabilities.shape != (len(pixels), LABELS) or probabilities.dtype != np.float32:
+    classes = probabilities.shape[-1] if probabilities.ndim else 0
+    if (
+        probabilities.shape != (len(pixels), classes)
+        or classes not in CLASSES
+        or probabilities.dtype != np.float32
+    ):
         raise ModelNotFoundError(f"{path}: not readable (probabilities of another shape or type)")
     return Golden(pixels, probabilities)

@@ -1,5 +1,6 @@
 """How good predictions are: accuracy and confusion matrix."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digit_runtime.console import table
-from digit_runtime.contract import LABELS, Labels
+from digit_runtime.contract import DIGITS, Labels
 
 
 @dataclass(frozen=True)
@@ -15,6 +16,7 @@ class Score:
     """Predictions against labels; ``confusion[label, prediction]`` counts rows."""
 
     confusion: NDArray[np.int64]
+    names: Sequence[str] = DIGITS
 
     @property
     def rows(self) -> int:
@@ -41,12 +43,11 @@ class Score:
         }
 
     def __str__(self) -> str:
-        digits = [str(digit) for digit in range(LABELS)]
         body = table(
-            ["label", *digits, "recall"],
+            ["label", *self.names, "recall"],
             [
-                [digit, *(str(count) if count else "." for count in row), _share(row[d], row.sum())]
-                for d, (digit, row) in enumerate(zip(digits, self.confusion, strict=True))
+                [name, *(str(count) if count else "." for count in row), _share(row[i], row.sum())]
+                for i, (name, row) in enumerate(zip(self.names, self.confusion, strict=True))
             ],
         )
         return (
@@ -55,11 +56,12 @@ class Score:
         )
 
 
-def score(predicted: Labels, labels: Labels) -> Score:
-    """Compare uint8 ``[N]`` with uint8 ``[N]``, N at least 1."""
-    pairs = labels.astype(np.int64) * LABELS + predicted
-    counts = np.bincount(pairs, minlength=LABELS * LABELS)
-    return Score(counts.reshape(LABELS, LABELS))
+def score(predicted: Labels, labels: Labels, names: Sequence[str] = DIGITS) -> Score:
+    """Compare uint8 ``[N]`` with uint8 ``[N]``, N at least 1, of so many classes."""
+    classes = len(names)
+    pairs = labels.astype(np.int64) * classes + predicted
+    counts = np.bincount(pairs, minlength=classes * classes)
+    return Score(counts.reshape(classes, classes), names)
 
 
 def _share(part: int, whole: int) -> str:

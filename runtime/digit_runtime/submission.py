@@ -10,13 +10,12 @@ import numpy as np
 
 from digit_runtime.classifier import Classifier
 from digit_runtime.console import progress
-from digit_runtime.contract import LABELS, Labels
+from digit_runtime.contract import Labels
 from digit_runtime.guard import Guard
 from digit_runtime.pixels import Batch
 from digit_runtime.prefetch import prefetch
 
 _HEADER = "ImageId,Label"
-_PROBABILITIES_HEADER = ",".join(["ImageId", *(f"p{d}" for d in range(LABELS))])
 
 
 def predict_to_csv(
@@ -28,7 +27,7 @@ def predict_to_csv(
     files: Sequence[str] | None = None,
     guard: Guard | None = None,
 ) -> Labels:
-    """Predict every row, writing as it goes; returns the digits, uint8 ``[N]``.
+    """Predict every row, writing as it goes; returns the predicted classes, uint8 ``[N]``.
 
     The next rows are read while the current ones are predicted, and memory does not
     grow with the input, apart from one byte a row for the result.
@@ -36,8 +35,10 @@ def predict_to_csv(
     Args:
         classifier: Predicts.
         batches: The rows; labels are ignored.
-        submission: Gets ``ImageId,Label`` and a line per row, ids from 1.
-        probabilities: Gets ``ImageId,p0,...,p9`` and a line per row, if given.
+        submission: Gets ``ImageId,Label`` and a line per row, ids from 1, with the name
+            of the class (for digits, the digit).
+        probabilities: Gets ``ImageId,p0,...,p9``, or what else the classes are called,
+            and a line per row, if given.
         files: The image file of each row; if given, a last column ``File``.
         guard: Sees all rows and what was predicted for them.
 
@@ -47,9 +48,11 @@ def predict_to_csv(
     """
     ends = repeat("\n") if files is None else _file_cells(["File", *files])
     header_end = next(ends)
+    names = classifier.labels
     submission.write(f"{_HEADER}{header_end}".encode())
     if probabilities:
-        probabilities.write(f"{_PROBABILITIES_HEADER}{header_end}".encode())
+        header = ",".join(["ImageId", *(f"p{name}" for name in names)])
+        probabilities.write(f"{header}{header_end}".encode())
     parts: list[Labels] = []
     done = 0
     with progress("predicting") as advance:
@@ -60,7 +63,7 @@ def predict_to_csv(
             digits = batch.argmax(axis=1).astype(np.uint8)
             numbered = enumerate(islice(ends, len(batch)), start=done + 1)
             keys = [(str(i), end) for i, end in numbered]
-            submission.write(_lines(keys, map(str, digits.tolist())))
+            submission.write(_lines(keys, [names[digit] for digit in digits.tolist()]))
             if probabilities:
                 probabilities.write(_lines(keys, map(_cells, batch.tolist())))
             parts.append(digits)

@@ -192,6 +192,9 @@ def check(candidate: Candidate, reference: Golden) -> Check:
     except DigitError as error:
         return Check(*about, candidate.engine, failure=str(error))
     rows = len(predicted)
+    if predicted.shape != reference.probabilities.shape:
+        failure = f"has {predicted.shape[1]} classes, the reference rows have others"
+        return Check(*about, candidate.engine, rows, failure=failure)
     if not np.isfinite(predicted).all():
         failure = "has probabilities that are not numbers"
         return Check(*about, candidate.engine, rows, failure=failure)

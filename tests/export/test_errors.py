@@ -55,26 +55,30 @@ def test_a_truncated_keras_file(exported: Any, data: Path, tmp_path: Path) -> No
 
 
 def test_another_suffix(data: Path, tmp_path: Path) -> None:
-    path = tmp_path / "model.h5"
+    path = tmp_path / "model.pt"
     path.write_bytes(b"x")
     line = failing("--model", path, "--data", data / "train.csv")
-    assert f"{path}: is not a .keras file" in line
+    assert f"{path}: is not a .keras or .h5 file" in line
 
 
 @pytest.mark.parametrize(
     ("layers", "said"),
     [
         (
-            (keras.Input((784,)), LAYERS.Dense(10, activation="softmax")),
-            "maps float32 [N, 784] to float32 [N, 10]",
+            (keras.Input((32, 32, 3)), LAYERS.Flatten(), LAYERS.Dense(10)),
+            "maps float32 [N, 32, 32, 3] to float32 [N, 10]",
         ),
         (
-            (keras.Input((28, 28), dtype="uint8"), LAYERS.Flatten(), LAYERS.Dense(10)),
-            "maps uint8 [N, 28, 28] to float32 [N, 10]",
+            (keras.Input((784,), dtype="int32"), LAYERS.Rescaling(1 / 255), LAYERS.Dense(10)),
+            "maps int32 [N, 784] to float32 [N, 10]",
         ),
         (
-            (keras.Input((784,), dtype="uint8"), LAYERS.Rescaling(1 / 255), LAYERS.Dense(26)),
-            "maps uint8 [N, 784] to float32 [N, 26]",
+            (keras.Input((28, 28, 1)), LAYERS.Conv2D(10, 3)),
+            "maps float32 [N, 28, 28, 1] to float32 [N, 26, 26, 10]",
+        ),
+        (
+            (keras.Input((784,)), LAYERS.Dense(1, activation="sigmoid")),
+            "maps float32 [N, 784] to float32 [N, 1]",
         ),
     ],
 )
@@ -82,18 +86,19 @@ def test_another_contract(data: Path, tmp_path: Path, layers: Any, said: str) ->
     path = save(tmp_path, *layers)
     line = failing("--model", path, "--data", data / "train.csv")
     assert said in line
-    assert "expected uint8 [N, 784] to float32 [N, 10]" in line
+    assert "expected [N, 784], [N, 28, 28] or [N, 28, 28, 1] pixels, uint8 or float" in line
+    assert [path.name for path in tmp_path.iterdir()] == ["own.keras"]
 
 
-def test_logits_instead_of_probabilities(data: Path, tmp_path: Path) -> None:
+def test_neither_probabilities_nor_logits(data: Path, tmp_path: Path) -> None:
     path = save(
         tmp_path,
         keras.Input((784,), dtype="uint8"),
         LAYERS.Rescaling(1 / 255),
-        LAYERS.Dense(10),
+        LAYERS.Dense(10, activation="sigmoid"),
     )
     line = failing("--model", path, "--data", data / "train.csv", "--format", "onnx")
-    assert "not probabilities" in line
+    assert "gives neither probabilities, which add up to 1, nor logits" in line
     assert "softmax" in line
 
 

@@ -164,9 +164,9 @@ def test_labels_are_read_in_id_order(tmp_path: Path) -> None:
     [
         ("1,7\n", "line 1 must be ImageId,Label"),
         ("ImageId,Label\n", "no rows"),
-        ("ImageId,Label\n2,7\n", "row 1 must be 1,<digit>"),
+        ("ImageId,Label\n2,7\n", "row 1 must be 1,<label>"),
         ("ImageId,Label\n1,10\n", "row 1, column Label: '10' is not a digit"),
-        ("ImageId,Label\n1,7\n2\n", "row 2 must be 2,<digit>"),
+        ("ImageId,Label\n1,7\n2\n", "row 2 must be 2,<label>"),
     ],
 )
 def test_bad_labels_are_explained(text: str, message: str, tmp_path: Path) -> None:

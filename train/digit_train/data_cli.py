@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final
 import click
 from digit_runtime.console import DigitCommand, table
 
+from digit_train import options
+
 if TYPE_CHECKING:
     from digit_train.datacard import DataCard
     from digit_train.explore import Summary
@@ -27,13 +29,7 @@ def data() -> None:
 
 
 @data.command(cls=DigitCommand, short_help="Write Kaggle's CSV files of MNIST.")
-@click.option(
-    "--out",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path("data"),
-    show_default=True,
-    help="Folder for train.csv, test.csv, test_labels.csv and data-card.json.",
-)
+@options.out("data", "Folder for train.csv, test.csv, test_labels.csv and data-card.json.")
 @click.option(
     "--source",
     type=click.Choice(_SOURCES),
@@ -87,13 +83,7 @@ def _files_table(card: "DataCard") -> str:
 
 @data.command(cls=DigitCommand, short_help="Show what is in a CSV of digits.")
 @click.argument("csv", type=click.Path(dir_okay=False, path_type=Path))
-@click.option(
-    "--out",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path("report"),
-    show_default=True,
-    help="Folder for index.html and its pictures.",
-)
+@options.out("report", "Folder for index.html and its pictures.")
 @click.option(
     "--row",
     type=click.IntRange(min=1),

@@ -1,6 +1,5 @@
 """data-card.json: what a data folder holds, where it came from, and proof that it is intact."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -9,6 +8,7 @@ from typing import Any, Final
 
 from digit_runtime.atomic import writing
 from digit_runtime.errors import DigitError, InputReadError
+from digit_runtime.manifest import sha256_of
 
 SCHEMA: Final = 1
 CARD_NAME: Final = "data-card.json"
@@ -110,12 +110,6 @@ class DataCard:
             except OSError as error:
                 return f"{path}: cannot be read: {error.strerror}"
         return None
-
-
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes, in hexadecimal."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _file(entry: dict[str, Any]) -> DataFile:

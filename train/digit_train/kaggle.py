@@ -8,9 +8,10 @@ from typing import Final
 import numpy as np
 from digit_runtime.contract import LABELS, PIXELS, Labels
 from digit_runtime.errors import PixelsError
+from digit_runtime.manifest import sha256_of
 from digit_runtime.pixels import read_csv, read_labels
 
-from digit_train.datacard import TEST, TEST_LABELS, TRAIN, DataFile, sha256_of
+from digit_train.datacard import TEST, TEST_LABELS, TRAIN, DataFile
 from digit_train.draw import TEST_ROWS, TRAIN_ROWS
 from digit_train.sources import SourceError, run_child
 

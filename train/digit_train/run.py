@@ -12,12 +12,11 @@ from digit_runtime.atomic import replacing, writing
 from digit_runtime.contract import Labels, Pixels
 from digit_runtime.cpus import cpu_name, usable_cpus
 from digit_runtime.errors import PixelsError
-from digit_runtime.manifest import MANIFEST_NAME, Manifest
+from digit_runtime.manifest import MANIFEST_NAME, Manifest, sha256_of
 from digit_runtime.pixels import read_csv, read_labels
 
 from digit_train import fit, history, models
 from digit_train.checkpoint import Checkpoint, ResumeError
-from digit_train.datacard import sha256_of
 from digit_train.recipes import RECIPES
 
 TOOLS = ("tensorflow", "keras", "numpy")

@@ -6,30 +6,25 @@ from pathlib import Path
 import click
 from digit_runtime.console import DigitCommand
 
+from digit_train import options
+
 
 @click.command(
     cls=DigitCommand,
     epilog="Example:  digit-train --model mlp --data data/train.csv --out artifacts/mlp",
 )
 @click.option("--model", type=click.Choice(["mlp", "cnn"]), required=True, help="Which network.")
-@click.option(
-    "--data",
-    type=click.Path(path_type=Path),
-    default=Path("data/train.csv"),
-    show_default=True,
-    help="CSV with a label column. A test_labels.csv beside it adds the test accuracy.",
+@options.data(
+    "data/train.csv",
+    "CSV with a label column. A test_labels.csv beside it adds the test accuracy.",
 )
 @click.option(
     "--recipe", type=click.Choice(["edge", "notebook"]), default="edge", show_default=True
 )
 @click.option("--epochs", type=click.IntRange(min=1), help="Instead of the recipe's own number.")
-@click.option("--seed", type=click.IntRange(0, 100_000), default=0, show_default=True)
+@options.seed(largest=100_000)
 @click.option("--resume", is_flag=True, help="Continue the training interrupted in --out.")
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Model directory.  [default: artifacts/MODEL]",
-)
+@options.out(None, "Model directory.  [default: artifacts/MODEL]")
 def train(
     model: str,
     data: Path,

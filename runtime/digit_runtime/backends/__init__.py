@@ -15,10 +15,15 @@ from digit_runtime.errors import EngineNotInstalledError
 
 
 class Session(Protocol):
-    """A model file loaded by an engine, its inputs and outputs checked."""
+    """A model file loaded by an engine, its inputs and outputs checked.
+
+    `classes` is how many probabilities it gives of an image, one of `contract.CLASSES`.
+    """
+
+    classes: int
 
     def run(self, pixels: Pixels) -> Probabilities:
-        """Map C-contiguous uint8 ``[N, 784]``, N at least 1, to float32 ``[N, 10]``.
+        """Map C-contiguous uint8 ``[N, 784]``, N at least 1, to float32 ``[N, classes]``.
 
         May be called from several threads. The result is the caller's to keep.
         """

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from digit_runtime.backends import Session
-from digit_runtime.contract import LABELS, PIXELS, Pixels, Probabilities
+from digit_runtime.contract import CLASSES, PIXELS, Pixels, Probabilities
 from digit_runtime.errors import (
     ContractError,
     EngineError,
@@ -24,7 +24,8 @@ except ImportError:
 class LiteRTSession:
     """An interpreter, resized to the batch it is given; one caller at a time."""
 
-    def __init__(self, interpreter: Any) -> None:
+    def __init__(self, interpreter: Any, classes: int) -> None:
+        self.classes = classes
         self._interpreter = interpreter
         self._input = interpreter.get_input_details()[0]["index"]
         self._output = interpreter.get_output_details()[0]["index"]
@@ -66,14 +67,15 @@ def open(path: Path, threads: int) -> Session:
             f'{package} does not work with this numpy: pip install "numpy<2"'
         ) from error
     inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
-    if _signature(inputs) != [(np.uint8, [-1, PIXELS])] or _signature(outputs) != [
-        (np.float32, [-1, LABELS])
-    ]:
+    kinds = _signature(inputs), _signature(outputs)
+    classes = kinds[1][0][1][-1] if outputs and kinds[1][0][1] else 0
+    expected = [(np.uint8, [-1, PIXELS])], [(np.float32, [-1, classes])]
+    if kinds != expected or classes not in CLASSES:
         raise ContractError(
             f"{path}: maps {_describe(inputs)} to {_describe(outputs)}; "
-            f"expected uint8 [N, {PIXELS}] to float32 [N, {LABELS}]: export it with digit-export"
+            f"expected uint8 [N, {PIXELS}] to float32 [N, classes]: export it with digit-export"
         )
-    return LiteRTSession(interpreter)
+    return LiteRTSession(interpreter, classes)
 
 
 def _signature(tensors: list[dict[str, Any]]) -> list[tuple[type, list[int]]]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from digit_runtime.backends import Session, onnx_file
 from digit_runtime.backends.numpy_program import Program, compile
-from digit_runtime.contract import LABELS, PIXELS, Pixels, Probabilities
+from digit_runtime.contract import CLASSES, PIXELS, Pixels, Probabilities
 from digit_runtime.errors import ContractError, EngineError, ModelFileError
 
 # Enough to notice a graph whose batch is not free.
@@ -21,8 +21,9 @@ _TRIAL_ROWS = 2
 class NumpySession:
     """A compiled graph with the contract's one input and output."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, classes: int) -> None:
         self._program = program
+        self.classes = classes
 
     def run(self, pixels: Pixels) -> Probabilities:
         """See `digit_runtime.backends.Session`."""
@@ -30,7 +31,7 @@ class NumpySession:
             probabilities: Probabilities = self._program.run(pixels)
         except Exception as error:
             raise EngineError(f"numpy failed: {str(error)[:200]}") from error
-        if probabilities.shape != (len(pixels), LABELS) or probabilities.dtype != np.float32:
+        if probabilities.shape != (len(pixels), self.classes) or probabilities.dtype != np.float32:
             raise EngineError(f"numpy made {probabilities.dtype} {list(probabilities.shape)}")
         return probabilities
 
@@ -38,17 +39,20 @@ class NumpySession:
 def open(path: Path, threads: int) -> Session:
     """Load `path`; `threads` has no effect."""
     graph = onnx_file.read(path)
+    classes = graph.outputs[0].shape[-1] if graph.outputs and graph.outputs[0].shape else 0
     if not (
         [(value.type, value.shape[1:]) for value in graph.inputs] == [("uint8", (PIXELS,))]
         and isinstance(graph.inputs[0].shape[0], str)
-        and [(value.type, value.shape[1:]) for value in graph.outputs] == [("float", (LABELS,))]
+        and [(value.type, value.shape[1:]) for value in graph.outputs] == [("float", (classes,))]
+        and isinstance(classes, int)
+        and classes in CLASSES
     ):
         raise ContractError(
             f"{path}: maps {_describe(graph.inputs)} to {_describe(graph.outputs)}; "
-            f"expected uint8 [N, {PIXELS}] to float [N, {LABELS}]: export it with digit-export"
+            f"expected uint8 [N, {PIXELS}] to float [N, classes]: export it with digit-export"
         )
     try:
-        session = NumpySession(compile(graph))
+        session = NumpySession(compile(graph), classes)
         session.run(np.zeros((_TRIAL_ROWS, PIXELS), np.uint8))
     except Exception as error:
         # Shapes that do not fit show as numpy's own exceptions of many kinds.

@@ -5,7 +5,7 @@ from pathlib import Path
 import onnxruntime as ort
 
 from digit_runtime.backends import Session
-from digit_runtime.contract import LABELS, PIXELS, Pixels, Probabilities
+from digit_runtime.contract import CLASSES, PIXELS, Pixels, Probabilities
 from digit_runtime.errors import ContractError, EngineError, ModelFileError
 
 _ERRORS_ONLY = 3
@@ -14,7 +14,8 @@ _ERRORS_ONLY = 3
 class OnnxRuntimeSession:
     """An `onnxruntime.InferenceSession` with the contract's one input and output."""
 
-    def __init__(self, session: ort.InferenceSession) -> None:
+    def __init__(self, session: ort.InferenceSession, classes: int) -> None:
+        self.classes = classes
         self._run = session.run
         self._input = session.get_inputs()[0].name
         self._outputs = [session.get_outputs()[0].name]
@@ -43,17 +44,19 @@ def open(path: Path, threads: int) -> Session:
         raise ModelFileError(f"{path}: not a readable ONNX file: {_first_line(error)}") from error
     inputs = [(i.type, i.shape[1:], i.shape[:1]) for i in session.get_inputs()]
     outputs = [(o.type, o.shape[1:]) for o in session.get_outputs()]
+    classes = outputs[0][1][0] if outputs and outputs[0][1] else 0
     free = bool(inputs) and not any(isinstance(size, int) for size in inputs[0][2])
     if (
         [i[:2] for i in inputs] != [("tensor(uint8)", [PIXELS])]
-        or outputs != [("tensor(float)", [LABELS])]
+        or outputs != [("tensor(float)", [classes])]
+        or classes not in CLASSES
         or not free
     ):
         raise ContractError(
             f"{path}: maps {_describe(session.get_inputs())} to {_describe(session.get_outputs())};"
-            f" expected uint8 [N, {PIXELS}] to float [N, {LABELS}]: export it with digit-export"
+            f" expected uint8 [N, {PIXELS}] to float [N, classes]: export it with digit-export"
         )
-    return OnnxRuntimeSession(session)
+    return OnnxRuntimeSession(session, classes)
 
 
 def _describe(tensors: list[ort.NodeArg]) -> str:

@@ -8,7 +8,7 @@ from typing import Any, Final
 import openvino
 
 from digit_runtime.backends import Session
-from digit_runtime.contract import LABELS, PIXELS, Pixels, Probabilities
+from digit_runtime.contract import CLASSES, PIXELS, Pixels, Probabilities
 from digit_runtime.errors import ContractError, EngineError, ModelFileError
 
 _SETTINGS: Final = {
@@ -25,7 +25,8 @@ _SETTINGS: Final = {
 class OpenVinoSession:
     """An inference request; one caller at a time."""
 
-    def __init__(self, request: Any) -> None:
+    def __init__(self, request: Any, classes: int) -> None:
+        self.classes = classes
         self._request = request
         self._lock = threading.Lock()
 
@@ -50,26 +51,32 @@ def open(path: Path, threads: int) -> Session:
     except Exception as error:
         raise ModelFileError(f"{path}: not a readable ONNX file: {_last_line(error)}") from error
     if not (
-        _matches(model.inputs, openvino.Type.u8, PIXELS)
-        and _matches(model.outputs, openvino.Type.f32, LABELS)
+        _matches(model.inputs, openvino.Type.u8, range(PIXELS, PIXELS + 1))
+        and _matches(model.outputs, openvino.Type.f32, CLASSES)
     ):
         raise ContractError(
             f"{path}: maps {_describe(model.inputs)} to {_describe(model.outputs)}; "
-            f"expected uint8 [N, {PIXELS}] to float [N, {LABELS}]: export it with digit-export"
+            f"expected uint8 [N, {PIXELS}] to float [N, classes]: export it with digit-export"
         )
     try:
         settings = _SETTINGS | {"INFERENCE_NUM_THREADS": threads}
         compiled = core.compile_model(model, "CPU", settings)
-        return OpenVinoSession(compiled.create_infer_request())
+        classes = model.outputs[0].partial_shape[1].get_length()
+        return OpenVinoSession(compiled.create_infer_request(), classes)
     except Exception as error:
         raise ModelFileError(f"{path}: openvino cannot use it: {_last_line(error)}") from error
 
 
-def _matches(values: Sequence[Any], kind: Any, size: int) -> bool:
+def _matches(values: Sequence[Any], kind: Any, sizes: range) -> bool:
     if len(values) != 1 or values[0].element_type != kind:
         return False
     shape = values[0].partial_shape
-    return len(shape) == 2 and shape[0].is_dynamic and shape[1] == size
+    return (
+        len(shape) == 2
+        and shape[0].is_dynamic
+        and shape[1].is_static
+        and shape[1].get_length() in sizes
+    )
 
 
 def _describe(values: Sequence[Any]) -> str:

@@ -10,6 +10,7 @@ from typing import Final
 
 from digit_runtime import backends, models
 from digit_runtime.comparison.workers import ENGINE_PROGRAM
+from digit_runtime.contract import DIGITS
 from digit_runtime.errors import EngineNotInstalledError, ManifestError, ModelNotFoundError
 from digit_runtime.manifest import Manifest
 
@@ -78,6 +79,21 @@ def candidates(
             'pip install "digit-runtime[all]"'
         )
     return [_candidate(file, engine.name) for file, engine in pairs]
+
+
+def labels(names: Sequence[str], artifacts: Path) -> tuple[str, ...]:
+    """Return the names of the classes of these models.
+
+    Raises:
+        ManifestError: The models do not have the same.
+        ModelNotFoundError: No such model.
+    """
+    found = {Manifest.read(artifacts / name).labels or DIGITS for name in names}
+    if len(found) != 1:
+        raise ManifestError(
+            f"{', '.join(names)}: tell different classes apart; choose one with --models"
+        )
+    return found.pop()
 
 
 def keras_candidates(

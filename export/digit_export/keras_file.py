@@ -1,0 +1,89 @@
+"""Read a Keras model from a file, or say in one line why that cannot be.
+
+Keras's safe mode stays on: a file whose layers are Python code of their own is refused,
+since loading it would run that code.
+"""
+
+import json
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from digit_export.errors import KerasModelError
+from digit_export.quiet import quiet
+
+with quiet():
+    import h5py
+    import keras
+    import tensorflow as tf
+
+_H5_SUFFIXES: Final = (".h5", ".hdf5")
+_CONTAINERS: Final = ("Functional", "Model", "Sequential")
+
+
+def read(path: Path) -> keras.Model:
+    """Load a ``.keras`` file or a legacy ``.h5`` file.
+
+    Raises:
+        KerasModelError: It is missing, damaged, saved by a Keras that this one cannot
+            read, or has layers that are not Keras's own; names the layer.
+    """
+    try:
+        with quiet():
+            # A GPU may multiply in TF32, which is not precise enough for a reference.
+            tf.config.set_visible_devices([], "GPU")
+            return keras.saving.load_model(path, compile=False)
+    except Exception as error:  # Whatever zip, HDF5, JSON or a layer's own code raises.
+        raise KerasModelError(f"{path}: {_explain(path, error)}") from error
+
+
+def _explain(path: Path, error: Exception) -> str:
+    reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+    version, config = _inside(path)
+    for layer in _layers(config):
+        kind, name = layer.get("registered_name") or layer["class_name"], _name(layer)
+        if kind == "Lambda":
+            return (
+                f"its layer {name!r} is a Lambda, which holds Python code that is not run here; "
+                "put a layer of keras.layers in its place"
+            )
+        if not hasattr(keras.layers, kind) and kind not in _CONTAINERS:
+            return (
+                f"its layer {name!r} is of the class {kind!r}, which is not Keras's own and "
+                "not in the file; put a layer of keras.layers in its place"
+            )
+    if version not in (None, keras.__version__):
+        return (
+            f"was saved by Keras {version}, and Keras {keras.__version__} cannot read it: "
+            f"{reason}; save it with this version, or install that one"
+        )
+    return f"not a readable Keras model: {reason}"
+
+
+def _inside(path: Path) -> tuple[str | None, Any]:
+    """Return the Keras version and the configuration in the file, as far as it has them."""
+    try:
+        if path.suffix in _H5_SUFFIXES:
+            with h5py.File(path, "r") as file:
+                return str(file.attrs["keras_version"]), json.loads(file.attrs["model_config"])
+        with zipfile.ZipFile(path) as archive:
+            version = json.loads(archive.read("metadata.json"))["keras_version"]
+            return str(version), json.loads(archive.read("config.json"))
+    except Exception:  # It is damaged, in any way.
+        return None, None
+
+
+def _layers(config: Any) -> Iterator[dict[str, Any]]:
+    """Yield the description of each layer, in order, those of nested models included."""
+    inner = config.get("config") if isinstance(config, dict) else None
+    layers = inner.get("layers") if isinstance(inner, dict) else None
+    for layer in layers if isinstance(layers, list) else []:
+        if isinstance(layer, dict) and isinstance(layer.get("class_name"), str):
+            yield layer
+            yield from _layers(layer)
+
+
+def _name(layer: dict[str, Any]) -> str:
+    config = layer.get("config")
+    return str(config.get("name")) if isinstance(config, dict) else "?"
