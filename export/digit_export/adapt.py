@@ -15,6 +15,7 @@ from digit_runtime.contract import CLASSES, INPUT_NAME, OUTPUT_NAME, PIXELS, SID
 
 from digit_export.errors import KerasModelError
 from digit_export.quiet import quiet
+from digit_export.scale_option import RAW, Range, describe
 
 with quiet():
     import keras
@@ -34,111 +35,63 @@ _PASSIVE: Final = (
     keras.layers.Dropout,
 )
 # A first layer that divides by this, or subtracts it, was made for values beyond 0 to 1.
-_BEYOND_ONE: Final = 2.0
+_BEYOND_ONE: Final = 20
 
 
 @dataclass(frozen=True)
 class Adapted:
-    """A Keras model from uint8 ``[N, 784]`` to float32 probabilities ``[N, K]``."""
+    """A Keras model from uint8 ``[N, 784]`` to float32 probabilities ``[N, C]``.
+
+    Attributes:
+        model: The model; the very one that was given, if it lacked nothing.
+        done: What it took and gave, and what was added for the contract, in words.
+    """
 
     model: keras.Model
-    original: keras.Model
-    """The same object, if nothing was lacking."""
-    input: str
-    """What the model as it was took."""
-    scale: float | None = None
-    """What its pixels are multiplied by; None where that is its own business."""
-    softmax_added: bool = False
-
-    def __str__(self) -> str:
-        scaled = "" if self.scale is None else f", pixels multiplied by {self.scale:.6g}"
-        output = "logits" if self.softmax_added else "probabilities"
-        added = "; softmax added" * self.softmax_added
-        classes = self.model.outputs[0].shape[-1]
-        return f"takes {self.input}{scaled}; gives {output} of {classes} classes{added}"
+    done: tuple[str, ...]
 
 
-def adapt(model: keras.Model, path: Path, scale: float | None = None) -> Adapted:
-    """Wrap `model` as needed; a model that keeps the contract stays what it is.
+def adapt(model: keras.Model, path: Path, pixels: Range | None = None) -> Adapted:
+    """Wrap `model` as needed.
 
     Args:
         model: Takes 784, 28x28 or 28x28x1 pixels, uint8 or float, and gives
             probabilities or logits of 2 to 256 classes.
         path: Its file, for messages.
-        scale: What to multiply pixels from 0 to 255 by; None to find out.
+        pixels: What it expects of pixels from 0 to 255; None to find out.
 
     Raises:
-        KerasModelError: Other inputs or outputs, or the scale is needed and not known.
+        KerasModelError: Other inputs or outputs, or its range is needed and not known.
     """
-    inputs, outputs = _signature(model, "inputs"), _signature(model, "outputs")
-    if not (_is_input(inputs) and _is_output(outputs)):
-        raise KerasModelError(
-            f"{path}: maps {_describe(inputs)} to {_describe(outputs)}; expected [N, {PIXELS}], "
-            f"[N, {SIDE}, {SIDE}] or [N, {SIDE}, {SIDE}, 1] pixels, uint8 or float, to "
-            f"probabilities or logits [N, {CLASSES[0]} to {CLASSES[-1]}]"
-        )
-    ((dtype, (_, *shape)),) = inputs
-    used = _scale(model, path, dtype, scale)
-    pixels = keras.Input((PIXELS,), dtype="uint8", name=INPUT_NAME)
-    values = pixels
-    if used not in (None, 1):
-        values = keras.layers.Rescaling(used, dtype="float32", name="digit_scale")(values)
-    if dtype != values.dtype:
+    dtype, shape = _check(model, path)
+    pixels = _range(model, path, dtype, pixels)
+    whole, done = keras.Input((PIXELS,), dtype="uint8", name=INPUT_NAME), []
+    values = whole
+    if pixels != RAW:
+        factor, offset = (pixels[1] - pixels[0]) / 255, pixels[0]
+        values = keras.layers.Rescaling(factor, offset, dtype="float32", name="digit_scale")(values)
+        done.append("Rescaling")
+    if values.dtype != dtype:
         values = keras.ops.cast(values, dtype)
-    if tuple(shape) != (PIXELS,):
-        values = keras.layers.Reshape(tuple(shape), name="digit_image")(values)
-    wrapped = values is not pixels
+        done.append(f"Cast to {dtype}")
+    if shape != (PIXELS,):
+        values = keras.layers.Reshape(shape, name="digit_image")(values)
+        done.append(f"Reshape to {_sizes((None, *shape))}")
     (values,) = keras.tree.flatten(model(values))
-    logits = _gives_logits(keras.Model(pixels, values), path)
-    if logits:
+    if logits := _gives_logits(keras.Model(whole, values), path):
         values = keras.layers.Softmax(dtype="float32", name=f"digit_{OUTPUT_NAME}")(values)
-    if values.dtype != "float32":
+        done.append("Softmax")
+    elif values.dtype != "float32":
         values = keras.ops.cast(values, "float32")
-        wrapped = True
-    whole = keras.Model(pixels, values, name=model.name) if wrapped or logits else model
-    return Adapted(whole, model, _describe(inputs), used, logits)
-
-
-def _is_input(tensors: list[tuple[str, tuple[int | None, ...]]]) -> bool:
-    return len(tensors) == 1 and (
-        tensors[0][0] in ("uint8", *_FLOATS) and tensors[0][1][1:] in _SHAPES
+        done.append("Cast to float32")
+    output = f"gives {'logits' if logits else 'probabilities'} of {values.shape[-1]} classes"
+    return Adapted(
+        keras.Model(whole, values, name=model.name) if done else model,
+        (
+            f"takes {dtype} {_sizes((None, *shape))}, pixels {describe(pixels)}; {output}",
+            f"added: {', '.join(done)}" if done else "keeps the contract as it is",
+        ),
     )
-
-
-def _is_output(tensors: list[tuple[str, tuple[int | None, ...]]]) -> bool:
-    return len(tensors) == 1 and (
-        tensors[0][0] in _FLOATS and len(tensors[0][1]) == 2 and tensors[0][1][1] in CLASSES
-    )
-
-
-def _scale(model: keras.Model, path: Path, dtype: str, given: float | None) -> float | None:
-    """Return what the pixels must be multiplied by; None for a model that takes them raw."""
-    if dtype == "uint8":
-        if given not in (None, 1):
-            raise KerasModelError(
-                f"{path}: takes uint8 pixels, so scaling is its own business; leave out --scale"
-            )
-        return None
-    if given is not None:
-        return given
-    if _scales_itself(model):
-        return 1
-    raise KerasModelError(
-        f"{path}: takes {dtype} and does not say of what range: give --scale 1/255 if it was "
-        "trained on pixels from 0 to 1, or --scale 1 if on pixels from 0 to 255 (for any other "
-        "range, make keras.layers.Rescaling its first layer)"
-    )
-
-
-def _scales_itself(model: keras.Model) -> bool:
-    """Return whether the first layer that changes values is made for pixels up to 255."""
-    first = next((layer for layer in leaves(model) if not isinstance(layer, _PASSIVE)), None)
-    if isinstance(first, keras.layers.Rescaling):
-        return bool(np.max(np.abs(first.scale)) * _BEYOND_ONE < 1)
-    if isinstance(first, keras.layers.Normalization) and first.mean is not None:
-        deviation = keras.ops.sqrt(first.variance)
-        return bool(max(np.max(first.mean), np.max(deviation)) > _BEYOND_ONE)
-    return False
 
 
 def leaves(model: Any) -> Iterator[Any]:
@@ -148,6 +101,72 @@ def leaves(model: Any) -> Iterator[Any]:
             yield from leaves(layer)
         else:
             yield layer
+
+
+def _check(model: Any, path: Path) -> tuple[str, tuple[int, ...]]:
+    """Return dtype and shape of one input; raises KerasModelError where others are expected."""
+    inputs, outputs = getattr(model, "inputs", None) or [], getattr(model, "outputs", None) or []
+    if not inputs:
+        raise KerasModelError(
+            f"{path}: does not say what it takes; call it on a batch of pixels once, or begin "
+            "with keras.Input, and save it again"
+        )
+    wrong = ""
+    if len(inputs) > 1 or len(outputs) > 1:
+        wrong = f"has {len(inputs)} inputs and {len(outputs)} outputs; expected one of each"
+    elif (
+        tuple(inputs[0].shape[1:]) not in _SHAPES
+        or inputs[0].shape[0] is not None
+        or inputs[0].dtype not in ("uint8", *_FLOATS)
+    ):
+        wrong = (
+            f"expected pixels [N, {PIXELS}], [N, {SIDE}, {SIDE}] or [N, {SIDE}, {SIDE}, 1], "
+            "uint8 or float, of any N"
+        )
+    elif (
+        len(outputs[0].shape) != 2
+        or outputs[0].shape[1] not in CLASSES
+        or outputs[0].dtype not in _FLOATS
+    ):
+        wrong = f"expected probabilities or logits [N, {CLASSES[0]} to {CLASSES[-1]}]"
+    if wrong:
+        raise KerasModelError(f"{path}: maps {_describe(inputs)} to {_describe(outputs)}; {wrong}")
+    return str(inputs[0].dtype), tuple(inputs[0].shape[1:])
+
+
+def _range(model: keras.Model, path: Path, dtype: str, given: Range | None) -> Range:
+    """Return what the model expects of pixels from 0 to 255, if it tells or is told."""
+    itself = "takes uint8" if dtype == "uint8" else _scales_itself(model)
+    if itself and given not in (None, RAW):
+        raise KerasModelError(f"{path}: {itself}, so it scales pixels itself; leave out --scale")
+    if itself or given:
+        return given or RAW
+    raise KerasModelError(
+        f"{path}: takes {dtype} and does not say of what range: give --scale 1/255 if it was "
+        "trained on pixels from 0 to 1, --scale -1..1 if on those, or --scale none if on pixels "
+        "from 0 to 255"
+    )
+
+
+def _scales_itself(model: Any) -> str:
+    """Return in words by which layer, if the first that changes pixels is made for up to 255."""
+    first = next((layer for layer in _operations(model) if not isinstance(layer, _PASSIVE)), None)
+    if isinstance(first, keras.layers.Rescaling):
+        beyond = np.max(np.abs(first.scale)) * _BEYOND_ONE < 1
+    elif isinstance(first, keras.layers.Normalization) and first.mean is not None:
+        beyond = max(np.max(first.mean), np.max(np.sqrt(first.variance))) > _BEYOND_ONE
+    else:
+        return ""
+    return f"begins with the layer {first.name!r}" if beyond else ""
+
+
+def _operations(model: Any) -> Iterator[Any]:
+    """Yield layers as `leaves` does, and with them plain operations such as a division."""
+    for operation in getattr(model, "operations", model.layers):
+        if isinstance(operation, keras.Model):
+            yield from _operations(operation)
+        else:
+            yield operation
 
 
 def _gives_logits(model: keras.Model, path: Path) -> bool:
@@ -164,14 +183,9 @@ def _gives_logits(model: keras.Model, path: Path) -> bool:
     return False
 
 
-def _signature(model: Any, side: str) -> list[tuple[str, tuple[int | None, ...]]]:
-    tensors = getattr(model, side, None) or []
-    return [(str(tensor.dtype), tuple(tensor.shape)) for tensor in tensors]
+def _describe(tensors: list[Any]) -> str:
+    return " and ".join(f"{tensor.dtype} {_sizes(tensor.shape)}" for tensor in tensors)
 
 
-def _describe(tensors: list[tuple[str, tuple[int | None, ...]]]) -> str:
-    described = [
-        f"{dtype} [{', '.join('N' if size is None else str(size) for size in shape)}]"
-        for dtype, shape in tensors
-    ]
-    return " and ".join(described) or "nothing"
+def _sizes(shape: tuple[int | None, ...]) -> str:
+    return f"[{', '.join('N' if size is None else str(size) for size in shape)}]"

@@ -17,11 +17,12 @@ from digit_runtime.errors import DigitError
 from digit_runtime.manifest import ModelFile, Parity
 
 from digit_export.data import Rows
-from digit_export.errors import ConversionError, KerasModelError
+from digit_export.errors import ConversionError
 from digit_export.network import Network
 from digit_export.parity import Comparison
 from digit_export.quiet import quiet
 from digit_export.targets import Target
+from digit_export.unsupported import first_unsupported
 
 _CHUNK_ROWS: Final = 1024
 
@@ -61,9 +62,6 @@ def build(
         recorded: What is known of files made from the same inputs, and measured on the
             same rows.
         report: Called with what is being done.
-
-    Raises:
-        KerasModelError: The model's answers are not probabilities.
     """
     answers = _Answers(name, network, checked, report)
     for target in targets:
@@ -103,20 +101,22 @@ class _Answers:
             self._report(f"{self._name} keras: predicting {len(pixels):,} {split} rows")
             with progress(f"{self._name} keras", len(pixels)) as advance:
                 answers = self._network.predict(pixels, advance)
-            _require_probabilities(self._name, answers)
             self._known[split] = answers
         return self._known[split]
 
 
 def _convert(target: Target, network: Network, calibration: Pixels) -> bytes:
+    exporter = resolve_name(target.exporter)
     try:
         with quiet():
-            content: bytes = resolve_name(target.exporter)(network, calibration)
+            content: bytes = exporter(network, calibration)
     except DigitError:
         raise
     except Exception as error:  # Converters raise whatever they like.
         reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
-        raise ConversionError(f"cannot be converted: {reason}") from error
+        layer = first_unsupported(network, exporter, calibration)
+        what = f"its layer {layer}" if layer else "it"
+        raise ConversionError(f"{target.format} has no way to write {what}: {reason}") from error
     return content
 
 
@@ -156,12 +156,3 @@ def _predict(
         parts.append(classifier.predict_proba(part))
         advance(len(part))
     return np.concatenate(parts)
-
-
-def _require_probabilities(name: str, answers: Probabilities) -> None:
-    sums = answers.sum(axis=1)
-    if not np.allclose(sums, 1, atol=1e-3) or answers.min() < 0:
-        raise KerasModelError(
-            f"{name}: its outputs are not probabilities (one row sums to {sums[0]:.3g}); "
-            "make softmax its last activation"
-        )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from digit_runtime.contract import LABELS, Labels, Pixels
+from digit_runtime.contract import DIGITS, Labels, Pixels
 from digit_runtime.errors import PixelsError
 
 CALIBRATION_ROWS: Final = 500
@@ -13,10 +13,10 @@ CALIBRATION_ROWS: Final = 500
 
 @dataclass(frozen=True)
 class Drawn:
-    """Rows of the training CSV, in its order: uint8 ``[n, 784]``, and uint8 ``[n]`` or None."""
+    """Rows of the training CSV: uint8 ``[n, 784]``, uint8 ``[n]``, in the CSV's order."""
 
     pixels: Pixels
-    labels: Labels | None
+    labels: Labels
 
     @property
     def sha256(self) -> str:
@@ -25,34 +25,43 @@ class Drawn:
 
 
 def draw(
-    pixels: Pixels, labels: Labels | None, rows: int, seed: list[int], classes: int = LABELS
+    pixels: Pixels,
+    labels: Labels,
+    rows: int,
+    seed: list[int],
+    names: tuple[str, ...] = DIGITS,
 ) -> Drawn:
-    """Draw up to `rows` rows, the same number of each class, by `seed` alone.
+    """Draw about `rows` rows, the same number of each class, by `seed` alone.
+
+    The ten digits must all be there. Of other classes, which may be rare or only be there
+    by name, as many are drawn as there are.
 
     Args:
         pixels: uint8 ``[N, 784]``, training rows only.
-        labels: uint8 ``[N]``; None to draw from all alike.
-        rows: How many; with labels, as many as that is a multiple of `classes`.
+        labels: uint8 ``[N]``.
+        rows: How many, if that is a multiple of the number of classes.
         seed: For numpy's default generator.
-        classes: How many there are.
+        names: Of the classes.
 
     Raises:
-        PixelsError: There are not enough rows, or not of a class.
+        PixelsError: There are not enough rows of a digit, or of all.
     """
+    each = max(1, rows // len(names))
     random = np.random.default_rng(seed)
-    if labels is None:
-        if len(pixels) < rows:
-            raise PixelsError(f"there are {len(pixels)} training rows; {rows} are needed")
-        return Drawn(pixels[np.sort(random.choice(len(pixels), rows, replace=False))], None)
-    each = max(1, rows // classes)
     chosen = []
-    for label in range(classes):
-        candidates = np.flatnonzero(labels == label)
-        if len(candidates) < each:
+    for index, name in enumerate(names):
+        candidates = np.flatnonzero(labels == index)
+        if len(candidates) < each and names == DIGITS:
             raise PixelsError(
-                f"the training rows hold {len(candidates)} of the "
-                f"{'digit' if classes == LABELS else 'class'} {label}; {each} of each are needed"
+                f"the training rows hold {len(candidates)} of the digit {name}; "
+                f"{each} of each are needed"
             )
-        chosen.append(random.choice(candidates, each, replace=False))
+        chosen.append(random.choice(candidates, min(each, len(candidates)), replace=False))
     order = np.sort(np.concatenate(chosen))
+    if len(order) < rows // 2:
+        raise PixelsError(
+            f"the training rows give only {len(order)} to calibrate with, up to {each} of each of "
+            f"{len(names)} classes, and {rows // 2} are needed; --data must hold rows of the "
+            "model's own classes"
+        )
     return Drawn(pixels[order], labels[order])

@@ -71,7 +71,7 @@ reshaping are part of every file, so there is no preprocessing. N is free.
 Accuracy is on {rows}. "Agreement" is how often the file's answer is that of the Keras
 model on the same rows, "difference" the largest one between their probabilities.
 
-## Data
+{evaluation}## Data
 
 `digit-export` was given a trained model and does not know what it was trained on, under
 which licence it may be used, or what it is good for.{calibration}
@@ -122,7 +122,7 @@ def text(manifest: Manifest) -> str:
         rows=_rows(manifest.files, split),
         evaluation=_evaluation(manifest),
         training=_training(manifest.provenance),
-        calibration=_calibration(manifest.provenance),
+        calibration=_calibration(manifest.provenance, "class" if manifest.labels else "digit"),
     )
 
 
@@ -136,12 +136,8 @@ def _facts(provenance: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("parameters", f"{model['parameters']:,}" if "parameters" in model else ""),
         ("Keras file", f"`{model.get('file')}`, sha256 `{model.get('sha256', '')[:16]}`"),
     ]
-    if "input" in model:
-        facts.append(("its input", model["input"]))
-    if "scale" in model:
-        facts.append(("its pixels are", f"{model['scale']:.6g} times those of the files"))
-    if model.get("softmax_added"):
-        facts.append(("its output", "logits; softmax was added"))
+    if "adapted" in model:
+        facts.append(("the Keras model", "; ".join(model["adapted"])))
     if training:
         data = training.get("data", {})
         facts += [
@@ -181,8 +177,7 @@ def _figures(file: ModelFile, split: str) -> list[str]:
 
 def _rows(files: tuple[ModelFile, ...], split: str) -> str:
     counts = {file.parity[split].rows for file in files if split in file.parity}
-    some = f", that of C sources on the first {min(counts):,} of them" * (len(counts) > 1)
-    return f"{max(counts, default=0):,} {split} rows{some}"
+    return f"{max(counts, default=0):,} {split} rows"
 
 
 def _evaluation(manifest: Manifest) -> str:
@@ -235,13 +230,11 @@ def _flat(settings: Mapping[str, Any]) -> list[tuple[str, Any]]:
     return rows
 
 
-def _calibration(provenance: Mapping[str, Any]) -> str:
+def _calibration(provenance: Mapping[str, Any], kind: str) -> str:
     if "calibration" not in provenance:
         return ""
     calibration = provenance["calibration"]
-    # Labels, and with them as many rows of each, are certain only where the training is known.
-    alike = ", as many of each digit" if provenance.get("training") else ""
     return (
-        f"\nThe int8 files are calibrated on {calibration['rows']} training rows{alike},\n"
-        f"seed {calibration['seed']}, sha256 `{calibration['sha256'][:16]}`."
+        f"\nThe int8 files are calibrated on {calibration['rows']} training rows, as many of "
+        f"each {kind},\nseed {calibration['seed']}, sha256 `{calibration['sha256'][:16]}`."
     )

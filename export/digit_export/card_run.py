@@ -8,7 +8,7 @@ from pathlib import Path
 from digit_runtime.atomic import writing
 from digit_runtime.choice import preferred
 from digit_runtime.classifier import Classifier
-from digit_runtime.contract import LABELS, Labels, Pixels
+from digit_runtime.contract import DIGITS, Labels, Pixels
 from digit_runtime.errors import ModelFileError
 from digit_runtime.manifest import MANIFEST_NAME, Manifest
 from digit_runtime.models import find_all
@@ -38,6 +38,7 @@ def write(
 
     Raises:
         ModelNotFoundError: No manifest, or no int8 file.
+        ModelFileError: A model of other classes.
         DigitError: The file cannot be used, or something cannot be written.
     """
     manifest = Manifest.read(directory)
@@ -45,8 +46,8 @@ def write(
     # Not what is faster at this moment: the figures depend on no clock.
     first = preferred(files)[0]
     classifier = Classifier(first.file, first.engine.name)
-    if len(classifier.labels) != LABELS:
-        raise ModelFileError(f"{directory}: tells no digits apart; digit-card knows no other cards")
+    if classifier.labels != DIGITS:
+        raise ModelFileError(f"{directory}: digit-card evaluates models of the ten digits only")
     evaluation = evaluate(classifier, pixels, labels, report)
     (entry,) = manifest.select(classifier.format, classifier.precision)
     figures = {

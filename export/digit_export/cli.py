@@ -5,7 +5,11 @@ from pathlib import Path
 
 import click
 from digit_runtime.console import DigitCommand
+from digit_runtime.options import as_json
+from digit_train import options
 
+from digit_export.class_names_option import ClassNames
+from digit_export.scale_option import Range, Scale
 from digit_export.targets import FORMATS, PRECISIONS
 
 
@@ -24,21 +28,28 @@ from digit_export.targets import FORMATS, PRECISIONS
     default="all",
     show_default=True,
     metavar="NAME|PATH",
-    help="A model under --artifacts (mlp, cnn), all of them, or the path of a .keras file.",
+    help="A model under --artifacts (mlp, cnn), all of them, or the path of a .keras or .h5 "
+    "file with a model of your own.",
 )
 @click.option(
-    "--artifacts",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("artifacts"),
-    show_default=True,
-    help="Folder of models.",
+    "--class-names",
+    "--labels",
+    "class_names",
+    type=ClassNames(),
+    metavar="NAME,...|FILE",
+    help="What your model's classes are called, in their order, or a text file with one name "
+    "on each line.  [default: 0, 1, ...]",
 )
 @click.option(
-    "--data",
-    type=click.Path(path_type=Path),
-    default=Path("data/train.csv"),
-    show_default=True,
-    help="Training CSV: calibration rows, and validation rows to check parity on.",
+    "--scale",
+    type=Scale(),
+    metavar="FACTOR|LOW..HIGH|none",
+    help="What your model's training did to pixels from 0 to 255: 1/255, -1..1, or none. Needed "
+    "if its layers do not tell.",
+)
+@options.artifacts
+@options.data(
+    "data/train.csv", "Training CSV: calibration rows, and validation rows to check parity on."
 )
 @click.option(
     "--test-data",
@@ -50,19 +61,15 @@ from digit_export.targets import FORMATS, PRECISIONS
     type=click.Path(path_type=Path),
     help="Their labels.  [default: test_labels.csv beside --data, if there]",
 )
-@click.option(
-    "--seed",
-    type=click.IntRange(0),
-    default=0,
-    show_default=True,
-    help="Of the rows drawn for calibration.",
-)
+@options.seed("Of the rows drawn for calibration.")
 @click.option("--force", is_flag=True, help="Export what is up to date, too.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+@as_json
 def export(
     format_: str,
     precision: str,
     model: str,
+    class_names: tuple[str, ...] | None,
+    scale: Range | None,
     artifacts: Path,
     data: Path,
     test_data: Path | None,
@@ -76,6 +83,11 @@ def export(
     Every file is run by the engine that will run it, on the rows held out from training
     and on the test rows, and compared with Keras. One that misses its gate is not
     published; then the exit status is 1.
+
+    A model of your own takes 784, 28x28 or 28x28x1 pixels, uint8 or float, and gives
+    probabilities or logits of 2 to 256 classes. What it lacks is added: scaling, reshaping,
+    softmax. --data must be labelled with its classes, by name or counted from 0. Its files
+    go to the folder of --artifacts that has the name of its file.
     """
     from digit_export import report, run, sources
     from digit_export.data import Data
@@ -88,7 +100,9 @@ def export(
         if test_data and test_labels
         else _beside(data, "test.csv", "test_labels.csv")
     )
-    found = sources.find(model, artifacts)
+    if model == "all" and (class_names or scale):
+        raise click.UsageError("--class-names and --scale are of one model: give --model")
+    found = sources.find(model, artifacts, class_names or (), scale)
     rows = Data(data, test)
     documents, missed = [], 0
     for source in found:

@@ -1,13 +1,13 @@
 """The rows an export needs: training rows to calibrate with, others to check parity on."""
 
-import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Final
 
-from digit_runtime.contract import Labels, Pixels
+from digit_runtime.contract import DIGITS, Labels, Pixels
 from digit_runtime.errors import InputNotFoundError, PixelsError
+from digit_runtime.manifest import sha256_of
 from digit_runtime.pixels import read_csv, read_labels
 
 # What the notebook held out; used for models that do not say what they did.
@@ -38,6 +38,7 @@ class Data:
             )
         self.train_path = train
         self.test_paths = test
+        self._rows: dict[tuple[str, ...], tuple[Rows, Rows | None]] = {}
 
     @cached_property
     def hashes(self) -> dict[str, str]:
@@ -47,21 +48,33 @@ class Data:
             paths |= dict(zip(("test", "test_labels"), self.test_paths, strict=True))
         return {role: sha256_of(path) for role, path in paths.items()}
 
-    @cached_property
-    def train(self) -> Rows:
-        """All rows of the training CSV; raises PixelsError and kin."""
-        pixels, labels = read_csv(self.train_path)
+    def rows(self, names: tuple[str, ...] = DIGITS) -> tuple[Rows, Rows | None]:
+        """Return all training rows, and the test rows if there are any.
+
+        Args:
+            names: Of the classes that the rows are labelled with.
+
+        Raises:
+            PixelsError, InputReadError: The rows cannot be used.
+        """
+        if names not in self._rows:
+            self._rows[names] = self._train(names), self._test(names)
+        return self._rows[names]
+
+    def _train(self, names: tuple[str, ...]) -> Rows:
+        pixels, labels = read_csv(self.train_path, names)
         if labels is None:
-            raise PixelsError(f"{self.train_path}: has no label column; expected train.csv")
+            raise PixelsError(
+                f"{self.train_path}: has no label column; calibration and parity need rows "
+                "labelled with the model's classes, as in train.csv"
+            )
         return Rows(pixels, labels)
 
-    @cached_property
-    def test(self) -> Rows | None:
-        """The test rows, if there are any; raises PixelsError and kin."""
+    def _test(self, names: tuple[str, ...]) -> Rows | None:
         if not self.test_paths:
             return None
-        pixels, _ = read_csv(self.test_paths[0])
-        labels = read_labels(self.test_paths[1])
+        pixels, _ = read_csv(self.test_paths[0], None)
+        labels = read_labels(self.test_paths[1], names)
         if len(pixels) != len(labels):
             raise PixelsError(
                 f"{self.test_paths[1]}: has {len(labels):,} rows, "
@@ -69,26 +82,24 @@ class Data:
             )
         return Rows(pixels, labels)
 
-    def split(self, validation_rows: int | None) -> tuple[Rows, dict[str, Rows]]:
+    def split(
+        self, validation_rows: int | None, names: tuple[str, ...] = DIGITS
+    ) -> tuple[Rows, dict[str, Rows]]:
         """Return the rows to draw from, and by name those to check parity on.
 
         Args:
             validation_rows: How many of the last rows of the training CSV the training
                 held out; None if not known.
+            names: Of the classes.
         """
-        pixels, labels = self.train.pixels, self.train.labels
+        train, test = self.rows(names)
+        pixels, labels = train.pixels, train.labels
         count = validation_rows or round(len(pixels) * _VALIDATION_FRACTION)
         if not 0 < count < len(pixels):
             raise PixelsError(
                 f"{self.train_path}: has {len(pixels):,} rows, too few to hold out {count:,}"
             )
         checked = {"validation": Rows(pixels[-count:], labels[-count:])}
-        if self.test:
-            checked["test"] = self.test
+        if test:
+            checked["test"] = test
         return Rows(pixels[:-count], labels[:-count]), checked
-
-
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes, in hexadecimal."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -5,7 +5,7 @@ import importlib.metadata
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Final
+from typing import Any, Final
 
 from digit_export.calibrate import CALIBRATION_ROWS
 from digit_export.sources import Source
@@ -37,7 +37,7 @@ def fingerprint(source: Source, target: Target, data: Mapping[str, str], seed: i
         data: SHA-256 of each CSV file.
         seed: Of the calibration rows.
     """
-    facts = {
+    facts: dict[str, Any] = {
         "revision": REVISION,
         "model": source.sha256,
         "validation_rows": source.validation_rows,
@@ -46,4 +46,8 @@ def fingerprint(source: Source, target: Target, data: Mapping[str, str], seed: i
         "data": dict(data),
         "tools": tools(),
     }
+    if source.labels:
+        facts["labels"] = source.labels
+    if source.pixels:
+        facts["pixels"] = source.pixels
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

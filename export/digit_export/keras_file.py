@@ -48,7 +48,7 @@ def _explain(path: Path, error: Exception) -> str:
                 f"its layer {name!r} is a Lambda, which holds Python code that is not run here; "
                 "put a layer of keras.layers in its place"
             )
-        if not hasattr(keras.layers, kind) and kind not in _CONTAINERS:
+        if not _is_keras_own(layer, kind):
             return (
                 f"its layer {name!r} is of the class {kind!r}, which is not Keras's own and "
                 "not in the file; put a layer of keras.layers in its place"
@@ -58,7 +58,15 @@ def _explain(path: Path, error: Exception) -> str:
             f"was saved by Keras {version}, and Keras {keras.__version__} cannot read it: "
             f"{reason}; save it with this version, or install that one"
         )
+    if config is None and path.suffix in _H5_SUFFIXES and h5py.is_hdf5(path):
+        return "holds weights without a model; save the whole with model.save('my.keras')"
     return f"not a readable Keras model: {reason}"
+
+
+def _is_keras_own(layer: dict[str, Any], kind: str) -> bool:
+    # Only newer files say the module. It tells of operations, too, such as a division.
+    module = str(layer.get("module") or "")
+    return module.split(".")[0] == "keras" or kind in _CONTAINERS or hasattr(keras.layers, kind)
 
 
 def _inside(path: Path) -> tuple[str | None, Any]:

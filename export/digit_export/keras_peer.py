@@ -28,8 +28,8 @@ class KerasSubject:
 
     def load(self) -> Predict:
         """See `digit_runtime.comparison.measure.Subject`."""
-        source = sources.at(Path(self._job.file))
-        model = Network.load(source.path, source.scale).model
+        (source,) = sources.find(self._job.file, Path(self._job.file).parent.parent)
+        model = Network.load(source.path, source.pixels).model
 
         def predict(pixels: Pixels) -> Probabilities:
             answers: Probabilities = model.predict(pixels, batch_size=len(pixels), verbose=0)

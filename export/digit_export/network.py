@@ -13,6 +13,7 @@ import numpy as np
 from digit_runtime.contract import INPUT_NAME, OUTPUT_NAME, PIXELS, Pixels, Probabilities
 
 from digit_export.quiet import quiet
+from digit_export.scale_option import Range
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 with quiet():
@@ -20,62 +21,39 @@ with quiet():
     import tensorflow as tf
 
 from digit_export import keras_file
-from digit_export.adapt import Adapted, adapt, leaves
-from digit_export.errors import KerasModelError
-from digit_export.labels import counted
+from digit_export.adapt import adapt, leaves
 
 _BATCH_ROWS: Final = 500
 
 
 class Network:
-    """A Keras model that maps uint8 ``[N, 784]`` to float32 ``[N, K]``, K classes.
+    """A Keras model that maps uint8 ``[N, 784]`` to float32 ``[N, C]``, C classes.
 
-    `adapted` says what was done for that, of a model that was loaded from a file.
+    `adapted` says in words what was done for that.
     """
 
-    adapted: Adapted | None = None
-
-    def __init__(
-        self, model: keras.Model, name: str | None = None, labels: tuple[str, ...] = ()
-    ) -> None:
-        """Take a model; its own name and numbers for its classes, if there are no others."""
+    def __init__(self, model: keras.Model, adapted: tuple[str, ...] = ()) -> None:
         self.model = model
-        self.name: str = name or model.name
-        self.labels = labels or counted(self.classes)
+        self.adapted = adapted
+
+    @classmethod
+    def load(cls, path: Path, pixels: Range | None = None) -> "Network":
+        """Load a Keras file, and wrap the model where it does not keep the contract.
+
+        Args:
+            path: The file.
+            pixels: What the model expects of pixels from 0 to 255; None to find out.
+
+        Raises:
+            KerasModelError: See `keras_file.read` and `adapt.adapt`.
+        """
+        adapted = adapt(keras_file.read(path), path, pixels)
+        return cls(adapted.model, adapted.done)
 
     @property
     def classes(self) -> int:
         """How many classes it tells apart."""
         return int(self.model.outputs[0].shape[-1])
-
-    @classmethod
-    def load(
-        cls,
-        path: Path,
-        scale: float | None = None,
-        name: str | None = None,
-        labels: tuple[str, ...] = (),
-    ) -> "Network":
-        """Load a Keras file, and wrap what keeps another contract; see `adapt`.
-
-        Args:
-            path: The file.
-            scale: What its input is to be multiplied by, if that must be said.
-            name: What its files are called after; by default it is the model's own name.
-            labels: The names of its classes, if they have any.
-
-        Raises:
-            KerasModelError: See `keras_file.read` and `adapt.adapt`, or the labels are not
-                as many as the classes.
-        """
-        adapted = adapt(keras_file.read(path), path, scale)
-        network = cls(adapted.model, name, labels)
-        if len(network.labels) != network.classes:
-            raise KerasModelError(
-                f"{path}: has {network.classes} classes, and --labels names {len(labels)}"
-            )
-        network.adapted = adapted
-        return network
 
     @property
     def layers(self) -> list[str]:
@@ -90,7 +68,7 @@ class Network:
     def predict(
         self, pixels: Pixels, advance: Callable[[int], None] = lambda rows: None
     ) -> Probabilities:
-        """Return Keras's own probabilities, float32 ``[N, K]``.
+        """Return Keras's own probabilities, float32 ``[N, C]``.
 
         Args:
             pixels: uint8 ``[N, 784]``.
@@ -106,7 +84,7 @@ class Network:
     @cached_property
     def serve(self) -> Any:
         """The network as one `tf.function` from "pixels" to {"probabilities"}."""
-        model = self.inference_model
+        model = self._inference_model
         signature = [tf.TensorSpec((None, PIXELS), tf.uint8, name=INPUT_NAME)]
 
         @tf.function(input_signature=signature)  # type: ignore[untyped-decorator]
@@ -120,17 +98,14 @@ class Network:
         """Yield the folder of a SavedModel of `serve`, removed afterwards."""
         with tempfile.TemporaryDirectory(prefix="digit-export-") as folder:
             archive = keras.export.ExportArchive()
-            archive.track(self.inference_model)
+            archive.track(self._inference_model)
             archive.add_endpoint("serving_default", self.serve)
             archive.write_out(folder, verbose=False)
             yield folder
 
     @cached_property
-    def inference_model(self) -> keras.Model:
-        """A copy that computes the same, without what would become loops in a file."""
-        copy = keras.models.clone_model(
-            self.model, clone_function=_with_fixed_shapes, recursive=True
-        )
+    def _inference_model(self) -> keras.Model:
+        copy = keras.models.clone_model(self.model, clone_function=_for_export, recursive=True)
         copy.set_weights(self.model.get_weights())
         return copy
 
@@ -147,11 +122,10 @@ class _FixedReshape(keras.layers.Layer):  # type: ignore[misc]
         self._shape_of = layer.compute_output_shape
 
     def call(self, inputs: Any) -> Any:
-        shape = self._shape_of(inputs.shape)[1:]
-        return keras.ops.reshape(inputs, (-1, *shape))
+        return keras.ops.reshape(inputs, (-1, *self._shape_of(inputs.shape)[1:]))
 
 
-def _with_fixed_shapes(layer: keras.Layer) -> keras.Layer:
+def _for_export(layer: keras.Layer) -> keras.Layer:
     copy = type(layer).from_config(_unrolled(layer.get_config()))
     if isinstance(layer, keras.layers.Reshape) or (
         isinstance(layer, keras.layers.Flatten) and layer.data_format == "channels_last"

@@ -53,7 +53,11 @@ def ensure_writable(directory: Path) -> None:
 
 
 def publish(
-    source: Source, new: Sequence[NewFile], reference: bytes, provenance: Mapping[str, Any]
+    source: Source,
+    new: Sequence[NewFile],
+    reference: bytes,
+    provenance: Mapping[str, Any],
+    labels: tuple[str, ...] = (),
 ) -> Manifest:
     """Publish `new` and what describes it; return the manifest, which is written last.
 
@@ -65,6 +69,7 @@ def publish(
         new: The files.
         reference: The bytes of reference.npz.
         provenance: Replaces what the manifest says about the same keys.
+        labels: The names of the classes; none of digits.
 
     Raises:
         OutputError: Something cannot be written. If that is noticed before the first
@@ -72,7 +77,8 @@ def publish(
     """
     manifest = Manifest(
         name=source.name,
-        files=_merge(_kept(source, provenance), [file.entry(source.name) for file in new]),
+        files=_merge(_kept(source, provenance, labels), [file.entry(source.name) for file in new]),
+        labels=labels,
         provenance={**(source.current.provenance if source.current else {}), **provenance},
     )
     with ExitStack() as stack:
@@ -100,9 +106,13 @@ def _unlist_changes(directory: Path, old: Manifest, new: Manifest) -> None:
         _write(directory, meanwhile)
 
 
-def _kept(source: Source, provenance: Mapping[str, Any]) -> list[ModelFile]:
-    """Return the listed files that are still of these weights and this calibration."""
-    if not source.current:
+def _kept(
+    source: Source, provenance: Mapping[str, Any], labels: tuple[str, ...]
+) -> list[ModelFile]:
+    """Return the listed files that are still of these weights, classes and calibration."""
+    if not source.current or source.pixels != source.recorded_pixels:
+        return []
+    if source.current.labels != labels:
         return []
     calibrated = {(target.format, target.precision) for target in TARGETS if target.calibrated}
     same = provenance.get("calibration") in (None, source.current.provenance.get("calibration"))

@@ -23,7 +23,7 @@ def renewed(path: Path, rows: Drawn, probabilities: Probabilities) -> bytes:
     """Return the bytes that `path` should have: its own, if those say the same already.
 
     The file holds ``pixels`` uint8 ``[n, 784]``, ``labels`` uint8 ``[n]`` and
-    ``probabilities`` float32 ``[n, 10]``; ``numpy.load(path, allow_pickle=False)`` reads it.
+    ``probabilities`` float32 ``[n, C]``; ``numpy.load(path, allow_pickle=False)`` reads it.
     """
     if _says(path, rows, probabilities):
         return path.read_bytes()
@@ -32,13 +32,13 @@ def renewed(path: Path, rows: Drawn, probabilities: Probabilities) -> bytes:
     return buffer.getvalue()
 
 
-def describe(content: bytes) -> dict[str, Any]:
+def describe(content: bytes, rows: int) -> dict[str, Any]:
     """Return what the manifest records of the file, under "reference"."""
     return {
         "file": REFERENCE_NAME,
         "sha256": hashlib.sha256(content).hexdigest(),
         "bytes": len(content),
-        "rows": REFERENCE_ROWS,
+        "rows": rows,
     }
 
 
@@ -48,7 +48,8 @@ def is_intact(directory: Path, manifest: Manifest) -> bool:
         content = (directory / REFERENCE_NAME).read_bytes()
     except OSError:
         return False
-    return manifest.provenance.get("reference") == describe(content)
+    recorded = manifest.provenance.get("reference")
+    return isinstance(recorded, dict) and recorded == describe(content, recorded.get("rows", 0))
 
 
 def _says(path: Path, rows: Drawn, probabilities: Probabilities) -> bool:

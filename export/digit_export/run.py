@@ -3,13 +3,16 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from digit_runtime.class_names import counted
+from digit_runtime.contract import DIGITS
 from digit_runtime.errors import DigitError
 from digit_runtime.manifest import ModelFile, Parity, verify_file
 
 from digit_export.calibrate import CALIBRATION_ROWS, draw
 from digit_export.data import Data
+from digit_export.errors import KerasModelError
 from digit_export.fingerprint import fingerprint, tools
 from digit_export.publish import NewFile, ensure_writable, publish
 from digit_export.reference import (
@@ -22,6 +25,9 @@ from digit_export.reference import (
 )
 from digit_export.sources import Source
 from digit_export.targets import Target
+
+if TYPE_CHECKING:
+    from digit_export.network import Network
 
 EXPORTED = "exported"
 REPRODUCED = "reproduced"
@@ -109,15 +115,18 @@ def _make(
     report: Callable[[str], None],
 ) -> dict[Target, Outcome]:
     ensure_writable(source.directory)
-    rows, checked = data.split(source.validation_rows)
-    calibration = draw(rows.pixels, rows.labels, CALIBRATION_ROWS, [seed, 0])
-    examples = draw(rows.pixels, rows.labels, REFERENCE_ROWS, REFERENCE_SEED)
     report(f"{source.name}: loading {source.path.name}")
     # TensorFlow takes seconds to import, and is not needed where all is up to date.
     from digit_export.build import build
     from digit_export.network import Network
 
-    network = Network.load(source.path)
+    network = Network.load(source.path, source.pixels)
+    for line in () if source.trained_here else network.adapted:
+        report(f"{source.name}: {line}")
+    names = _names(source, network.classes)
+    rows, checked = data.split(source.validation_rows, names)
+    calibration = draw(rows.pixels, rows.labels, CALIBRATION_ROWS, [seed, 0], names)
+    examples = draw(rows.pixels, rows.labels, REFERENCE_ROWS, REFERENCE_SEED, names)
     outcomes, new = {}, []
     for built in build(
         source.name, network, targets, calibration.pixels, checked, recorded, report
@@ -136,6 +145,14 @@ def _make(
             built.parity,
             built.misses,
         )
+    accuracies = [p.keras_accuracy for o in outcomes.values() for p in o.parity.values()]
+    lowest = min(filter(None, accuracies), default=1.0)
+    # Halfway from guessing to certainty.
+    if not source.trained_here and lowest < (1 + 1 / len(names)) / 2:
+        report(
+            f"{source.name}: note: Keras itself is right on {lowest:.1%} of these rows only; if "
+            "it can do better, --scale or the order of --class-names is not what it was trained with"
+        )
     if new:
         reference = renewed(
             source.directory / REFERENCE_NAME, examples, network.predict(examples.pixels)
@@ -145,26 +162,42 @@ def _make(
             new,
             reference,
             {
-                "model": _model(source, network.parameters),
+                "model": _model(source, network),
                 "calibration": {
                     "rows": len(calibration.labels),
                     "seed": seed,
                     "sha256": calibration.sha256,
                 },
-                "reference": describe(reference),
+                "reference": describe(reference, len(examples.labels)),
                 "export": {"tools": tools(), "data": data.hashes},
             },
+            () if names == DIGITS else names,
         )
     return outcomes
 
 
-def _model(source: Source, parameters: int) -> dict[str, Any]:
-    return {
+def _names(source: Source, classes: int) -> tuple[str, ...]:
+    """Return the names of the classes: those given, or else they are counted."""
+    if len(source.given_labels) not in (0, classes):
+        raise KerasModelError(
+            f"{source.path}: tells {classes} classes apart, and --class-names has "
+            f"{len(source.given_labels)}"
+        )
+    return source.labels or counted(classes)
+
+
+def _model(source: Source, network: "Network") -> dict[str, Any]:
+    described: dict[str, Any] = {
         "file": source.path.name,
         "sha256": source.sha256,
         "bytes": source.path.stat().st_size,
-        "parameters": parameters,
+        "parameters": network.parameters,
     }
+    if not source.trained_here:
+        described["adapted"] = list(network.adapted)
+    if source.pixels:
+        described["pixels"] = list(source.pixels)
+    return described
 
 
 def _unchanged(source: Source, target: Target, entry: ModelFile) -> Outcome:

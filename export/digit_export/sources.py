@@ -1,19 +1,20 @@
 """Find the Keras models to export, and the directory that each one's files belong to."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
+from digit_runtime.class_names import counted
 from digit_runtime.errors import ModelNotFoundError
 from digit_runtime.manifest import MANIFEST_NAME, Manifest, sha256_of
 
 from digit_export.errors import KerasModelError
-from digit_export.labels import counted
+from digit_export.scale_option import Range
 
 MODEL_NAME: Final = "model.keras"
+SUFFIXES: Final = (".keras", ".h5", ".hdf5")
 _SAVED_MODEL_NAME: Final = "saved_model.pb"
-_SUFFIXES: Final = (".keras", ".h5", ".hdf5")
 
 
 @dataclass(frozen=True)
@@ -21,14 +22,14 @@ class Source:
     """A Keras file and the model directory that it is exported into.
 
     `recorded` is the directory's manifest as it was found, or None. `given_labels` and
-    `given_scale` are what the user says of the model; what is not said is as recorded.
+    `given_pixels` are what the user says of the model; the rest is as recorded.
     """
 
     path: Path
     directory: Path
     recorded: Manifest | None
     given_labels: tuple[str, ...] = ()
-    given_scale: float | None = None
+    given_pixels: Range | None = None
 
     @property
     def name(self) -> str:
@@ -48,21 +49,26 @@ class Source:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The names of its classes; empty for those that are just counted from 0."""
+        """The names of its classes; none if they are just counted from 0, as digits are."""
         names = self.given_labels or (self.current.labels if self.current else ())
         return () if names == counted(len(names)) else names
 
     @property
-    def scale(self) -> float | None:
-        """What its input is to be multiplied by, if anybody says so."""
-        if self.given_scale is not None:
-            return self.given_scale
-        value = _section(self.current, "model").get("scale")
-        return value if isinstance(value, float) else None
+    def recorded_pixels(self) -> Range | None:
+        """What the model expects of pixels from 0 to 255, as somebody said before."""
+        match _section(self.current, "model").get("pixels"):
+            case [float(low), float(high)]:
+                return low, high
+        return None
+
+    @property
+    def pixels(self) -> Range | None:
+        """What the model expects of pixels from 0 to 255, if somebody says so."""
+        return self.given_pixels or self.recorded_pixels
 
     @property
     def trained_here(self) -> bool:
-        """Whether digit-train made it, of the training rows that it says it did."""
+        """Whether digit-train made it."""
         return bool(_section(self.current, "training"))
 
     @property
@@ -73,23 +79,27 @@ class Source:
 
 
 def find(
-    model: str, artifacts: Path, labels: tuple[str, ...] = (), scale: float | None = None
+    model: str,
+    artifacts: Path,
+    labels: tuple[str, ...] = (),
+    pixels: Range | None = None,
 ) -> list[Source]:
     """Return what `model` names: one model, "all" of `artifacts`, or a Keras file.
 
-    A model of `artifacts`, and a model.keras beside a manifest, are exported into their
-    own folder, as ``digit-train`` lays it out; any other file into a folder beside it
-    that has its name.
+    A model of `artifacts`, or another model.keras beside its manifest, is exported into its
+    own folder, as ``digit-train`` lays it out; any other file into the folder of
+    `artifacts` that has its name.
 
     Args:
         model: A name, "all", or a path.
         artifacts: The folder of models.
-        labels: The names of its classes, if given.
-        scale: What its input is to be multiplied by, if given.
+        labels: The names of the model's classes, if given.
+        pixels: What the model expects of pixels from 0 to 255, if given.
 
     Raises:
         ModelNotFoundError: There is no such model.
-        KerasModelError: It is a SavedModel, or no Keras file by its name.
+        KerasModelError: The file is no Keras file by its name, or the folder that has its
+            name is another model's.
         ManifestError: The directory's manifest is damaged.
     """
     if model == "all":
@@ -99,41 +109,36 @@ def find(
                 f"{artifacts}: holds no */{MODEL_NAME}; train one with digit-train, or give "
                 "the right folder with --artifacts"
             )
-        return [_source(path, path.parent) for path in found]
+        return [_source(path, artifacts) for path in found]
     path = Path(model)
-    if (path / _SAVED_MODEL_NAME).exists():
+    if (path / _SAVED_MODEL_NAME).is_file():
         raise KerasModelError(
-            f"{path}: is a SavedModel, which has no layers that Keras could load; load it with "
-            "the program that wrote it, and save it with model.save('my.keras')"
+            f"{path}: is a SavedModel, which has no layers that Keras could load; save the model "
+            "with model.save('my.keras') in the program that has it"
         )
-    if path.suffix in _SUFFIXES:
-        return [_source(path, None, labels, scale)]
-    if path.is_file() or len(path.parts) > 1:
+    is_file = path.suffix in SUFFIXES
+    if not is_file and (path.is_file() or len(path.parts) > 1):
         raise KerasModelError(f"{path}: is not a .keras or .h5 file")
-    path = artifacts / model / MODEL_NAME
-    return [_source(path, path.parent, labels, scale)]
-
-
-def at(path: Path) -> Source:
-    """Return the model whose Keras file that is; see `find` for what it raises."""
-    return _source(path, None)
-
-
-def _source(
-    path: Path,
-    directory: Path | None,
-    labels: tuple[str, ...] = (),
-    scale: float | None = None,
-) -> Source:
-    if not path.exists():
+    if not is_file:
+        path = artifacts / model / MODEL_NAME
+    if not path.is_file():
         raise ModelNotFoundError(f"{path}: no such file; train one with digit-train")
-    path = path.absolute()
-    if directory is None:
-        laid_out = path.name == MODEL_NAME and (path.parent / MANIFEST_NAME).exists()
-        directory = path.parent if laid_out else path.with_suffix("")
-    directory = directory.absolute()
+    return [replace(_source(path, artifacts), given_labels=labels, given_pixels=pixels)]
+
+
+def _source(path: Path, artifacts: Path) -> Source:
+    path, artifacts = path.absolute(), artifacts.absolute()
+    directory = path.parent
+    laid_out = (directory / MANIFEST_NAME).exists() or directory.parent == artifacts
+    if path.name != MODEL_NAME or not laid_out:
+        directory = artifacts / path.stem
+        if (directory / MODEL_NAME).exists():
+            raise KerasModelError(
+                f"{directory}: belongs to the {MODEL_NAME} in it; rename {path.name}, or give "
+                "another folder with --artifacts"
+            )
     recorded = Manifest.read(directory) if (directory / MANIFEST_NAME).exists() else None
-    return Source(path, directory, recorded, labels, scale)
+    return Source(path, directory, recorded)
 
 
 def _section(manifest: Manifest | None, key: str) -> dict[str, Any]:
