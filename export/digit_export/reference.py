@@ -32,7 +32,7 @@ def renewed(path: Path, rows: Drawn, probabilities: Probabilities) -> bytes:
     return buffer.getvalue()
 
 
-def describe(content: bytes, rows: int) -> dict[str, Any]:
+def describe(content: bytes, rows: int = REFERENCE_ROWS) -> dict[str, Any]:
     """Return what the manifest records of the file, under "reference"."""
     return {
         "file": REFERENCE_NAME,

@@ -114,7 +114,6 @@ def _make(
     seed: int,
     report: Callable[[str], None],
 ) -> dict[Target, Outcome]:
-    ensure_writable(source.directory)
     report(f"{source.name}: loading {source.path.name}")
     # TensorFlow takes seconds to import, and is not needed where all is up to date.
     from digit_export.build import build
@@ -127,6 +126,7 @@ def _make(
     rows, checked = data.split(source.validation_rows, names)
     calibration = draw(rows.pixels, rows.labels, CALIBRATION_ROWS, [seed, 0], names)
     examples = draw(rows.pixels, rows.labels, REFERENCE_ROWS, REFERENCE_SEED, names)
+    ensure_writable(source.directory)
     outcomes, new = {}, []
     for built in build(
         source.name, network, targets, calibration.pixels, checked, recorded, report
@@ -151,7 +151,7 @@ def _make(
     if not source.trained_here and lowest < (1 + 1 / len(names)) / 2:
         report(
             f"{source.name}: note: Keras itself is right on {lowest:.1%} of these rows only; if "
-            "it can do better, --scale or the order of --class-names is not what it was trained with"
+            "it can do better, --scale or the order of --class-names is not that of its training"
         )
     if new:
         reference = renewed(

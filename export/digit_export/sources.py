@@ -122,7 +122,8 @@ def find(
     if not is_file:
         path = artifacts / model / MODEL_NAME
     if not path.is_file():
-        raise ModelNotFoundError(f"{path}: no such file; train one with digit-train")
+        hint = "" if is_file else "; train one with digit-train"
+        raise ModelNotFoundError(f"{path}: no such file{hint}")
     return [replace(_source(path, artifacts), given_labels=labels, given_pixels=pixels)]
 
 

@@ -21,6 +21,7 @@ from digit_runtime.errors import (
     PackageNotInstalledError,
     PixelsError,
     ResultsError,
+    UnsupportedModelError,
 )
 from digit_runtime.guard import PixelsWarning
 from digit_runtime.images import from_image
@@ -44,6 +45,7 @@ __all__ = [
     "PixelsError",
     "PixelsWarning",
     "ResultsError",
+    "UnsupportedModelError",
     "as_pixels",
     "from_image",
     "load",

@@ -42,6 +42,10 @@ class ContractError(ModelFileError):
     """A readable model file whose inputs and outputs are not the digit contract."""
 
 
+class UnsupportedModelError(ModelFileError):
+    """A sound model file that needs more than one engine can do; another may."""
+
+
 class EngineNotInstalledError(DigitError, ImportError):
     """No installed inference engine can read the wanted file."""
 

@@ -15,7 +15,12 @@ import numpy as np
 from digit_runtime import backends
 from digit_runtime.classifier import Classifier
 from digit_runtime.contract import Probabilities
-from digit_runtime.errors import DigitError, ManifestError, ModelNotFoundError
+from digit_runtime.errors import (
+    DigitError,
+    ManifestError,
+    ModelNotFoundError,
+    UnsupportedModelError,
+)
 from digit_runtime.manifest import MANIFEST_NAME, Manifest, ModelFile, file_state, verify_file
 from digit_runtime.models import FoundFile, files_of
 from digit_runtime.samples import Golden, golden
@@ -73,6 +78,8 @@ class Check:
     changed: int | None = None
     differences: tuple[Difference, ...] = ()
     failure: str | None = None
+    obstacle: str | None = None
+    """Why nothing was checked, though the engine is there."""
 
 
 @dataclass(frozen=True)
@@ -189,6 +196,8 @@ def check(candidate: Candidate, reference: Golden) -> Check:
     try:
         classifier = Classifier(file, candidate.engine)
         predicted = classifier.predict_proba(reference.pixels)
+    except UnsupportedModelError as error:
+        return Check(*about, candidate.engine, obstacle=str(error))
     except DigitError as error:
         return Check(*about, candidate.engine, failure=str(error))
     rows = len(predicted)

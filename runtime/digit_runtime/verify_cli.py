@@ -67,7 +67,11 @@ def verify(
                 checks.append(verification.check(candidate, reference))
         reports.append(verification.Report(directory.name, str(directory), files, checks))
     failures = sum(report.failures for report in reports)
-    done = sum(check.engine is not None for report in reports for check in report.checks)
+    done = sum(
+        check.engine is not None and check.obstacle is None
+        for report in reports
+        for check in report.checks
+    )
     if as_json:
         document = {
             "schema": 1,
@@ -82,7 +86,7 @@ def verify(
     if failures:
         raise click.ClickException(f"{failures} of the checks failed; see above")
     if not done:
-        raise click.ClickException("nothing was checked: no engine for these files is installed")
+        raise click.ClickException("nothing was checked: no installed engine runs these files")
     if not as_json:
         click.echo(f"\nOK: {done} checks of {', '.join(report.name for report in reports)}")
 
@@ -93,6 +97,7 @@ def _text(report: "Report") -> str:
     for check in report.checks:
         name = f"{check.path} on {check.engine}"
         lines += [f"{name}: {check.failure}"] * (check.failure is not None)
+        lines += [f"{name}: not run: {check.obstacle}"] * (check.obstacle is not None)
         lines += [
             f"{name}: row {d.row}: Keras sees {d.expected}, this device {d.predicted}; "
             f"probabilities differ by {d.difference:.1e}"
@@ -114,7 +119,7 @@ def _cells(check: "Check") -> list[str]:
     return [
         check.path,
         check.engine,
-        "FAILED" if check.failure else "OK",
+        "not run" if check.obstacle else "FAILED" if check.failure else "OK",
         str(check.rows),
         "-" if check.max_difference is None else f"{check.max_difference:.1e}",
         "-" if check.changed is None else str(check.changed),

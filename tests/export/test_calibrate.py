@@ -46,5 +46,5 @@ def test_a_model_that_does_not_say_held_out_the_last_fifth(data: Path) -> None:
     rows, checked = Data(data / "train.csv", None).split(None)
     assert len(checked["validation"].labels) == 2400
     assert len(rows.labels) == 9600
-    whole = Data(data / "train.csv", None).train
+    whole, _ = Data(data / "train.csv", None).rows()
     np.testing.assert_array_equal(checked["validation"].pixels, whole.pixels[-2400:])

@@ -12,7 +12,7 @@ import numpy as np
 from digit_runtime.backends import Session, onnx_file
 from digit_runtime.backends.numpy_program import Program, compile
 from digit_runtime.contract import CLASSES, PIXELS, Pixels, Probabilities
-from digit_runtime.errors import ContractError, EngineError, ModelFileError
+from digit_runtime.errors import ContractError, EngineError, ModelFileError, UnsupportedModelError
 
 # Enough to notice a graph whose batch is not free.
 _TRIAL_ROWS = 2
@@ -54,6 +54,8 @@ def open(path: Path, threads: int) -> Session:
     try:
         session = NumpySession(compile(graph), classes)
         session.run(np.zeros((_TRIAL_ROWS, PIXELS), np.uint8))
+    except UnsupportedModelError as error:
+        raise UnsupportedModelError(f"{path}: cannot be computed: {error}") from error
     except Exception as error:
         # Shapes that do not fit show as numpy's own exceptions of many kinds.
         raise ModelFileError(f"{path}: cannot be computed: {str(error)[:200]}") from error

@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from digit_runtime.backends.onnx_file import TYPES, Array
-from digit_runtime.errors import ModelFileError
+from digit_runtime.errors import UnsupportedModelError
 
 Function = Callable[..., Any]
 """Takes a node's inputs, returns its output, or a tuple of them if there are several."""
@@ -24,14 +24,16 @@ def build(operator: str, attributes: Mapping[str, Any]) -> Function:
     """Return the function of a node.
 
     Raises:
-        ModelFileError: An operator or attribute that is not implemented; names it.
+        UnsupportedModelError: An operator or attribute that is not implemented; names it.
     """
     if operator not in OPERATORS:
-        raise ModelFileError(f"needs the operator {operator}, which the numpy engine has not")
+        raise UnsupportedModelError(
+            f"needs the operator {operator}, which the numpy engine has not"
+        )
     try:
         return OPERATORS[operator](**attributes)
     except (TypeError, ValueError, KeyError) as error:
-        raise ModelFileError(f"needs {operator} with other attributes: {error}") from error
+        raise UnsupportedModelError(f"needs {operator} with other attributes: {error}") from error
 
 
 def _cast(to: int) -> Function:
@@ -51,6 +53,23 @@ def _reshape(allowzero: int = 0) -> Function:
 
 def _relu() -> Function:
     return lambda x: np.maximum(x, 0, dtype=x.dtype)
+
+
+def _sigmoid() -> Function:
+    # In this form exp overflows to infinity at most, which is right.
+    return lambda x: 1 / (1 + np.exp(-x))
+
+
+def _leaky_relu(alpha: float = 0.01) -> Function:
+    return lambda x: np.where(x < 0, x * x.dtype.type(alpha), x)
+
+
+def _clip() -> Function:
+    return lambda x, low, high: x.clip(low, high)
+
+
+def _global_average_pool() -> Function:
+    return lambda x: x.mean(axis=(2, 3), keepdims=True, dtype=x.dtype)
 
 
 def _softmax(axis: int = -1) -> Function:
@@ -81,40 +100,54 @@ def _conv(
 ) -> Function:
     top, left, bottom, right = pads
     height, width = kernel_shape
-    _require(tuple(strides) == tuple(dilations) == (1, 1) and group == 1, "strides, group")
+    down, across = strides
+    _require(tuple(dilations) == (1, 1), "dilations")
+    _require(min(down, across, group) > 0, "strides or group")
     _require(max(top, bottom) < height and max(left, right) < width and min(pads) >= 0, "pads")
 
     def conv(x: Array, weight: Array, bias: Array | None = None) -> Array:
         images, channels, rows, columns = x.shape
-        matrix = weight.reshape(len(weight), channels * height * width)
+        matrix = weight.reshape(group, len(weight) // group, channels // group * height * width)
         padded = np.zeros((images, channels, rows + top + bottom, columns + left + right), x.dtype)
         padded[:, :, top : top + rows, left : left + columns] = x
-        rows, columns = padded.shape[2] - height + 1, padded.shape[3] - width + 1
-        result = np.empty((images, len(weight), rows * columns), x.dtype)
-        at_once = max(1, _UNFOLDED_BYTES // (matrix.shape[1] * rows * columns * x.itemsize))
+        rows = (padded.shape[2] - height) // down + 1
+        columns = (padded.shape[3] - width) // across + 1
+        result = np.empty((images, *matrix.shape[:2], rows * columns), x.dtype)
+        at_once = max(1, _UNFOLDED_BYTES // (matrix[:, 0].size * rows * columns * x.itemsize))
         for start in range(0, images, at_once):
-            unfolded = _unfold(padded[start : start + at_once], height, width)
+            part = padded[start : start + at_once]
+            unfolded = _unfold(part, (height, width), (down, across), (rows, columns))
+            unfolded = unfolded.reshape(len(part), group, -1, rows * columns)
             np.matmul(matrix, unfolded, out=result[start : start + at_once])
+        result = result.reshape(images, len(weight), rows, columns)
         if bias is not None:
-            result += bias[:, np.newaxis]
-        return result.reshape(images, len(weight), rows, columns)
+            result += bias[:, np.newaxis, np.newaxis]
+        return result
 
     return conv
 
 
-def _unfold(padded: Array, height: int, width: int) -> Array:
-    """Turn ``[N, C, H, W]`` into matrices ``[N, C * height * width, positions]``.
+def _unfold(
+    padded: Array, kernel: tuple[int, int], strides: tuple[int, int], sizes: tuple[int, int]
+) -> Array:
+    """Return what a kernel covers at each position: ``[N, C, *kernel, *sizes]``.
 
-    A column holds what a kernel covers at one position, so that convolution becomes a
-    matrix product ("im2col").
+    Convolution becomes a matrix product of it ("im2col").
+
+    Args:
+        padded: ``[N, C, H, W]``.
+        kernel: Height and width.
+        strides: Between positions.
+        sizes: How many positions there are.
     """
-    images, channels, rows, columns = padded.shape
-    rows, columns = rows - height + 1, columns - width + 1
-    unfolded = np.empty((images, channels, height, width, rows, columns), padded.dtype)
-    for i in range(height):
-        for j in range(width):
-            unfolded[:, :, i, j] = padded[:, :, i : i + rows, j : j + columns]
-    return unfolded.reshape(images, channels * height * width, rows * columns)
+    unfolded = np.empty((*padded.shape[:2], *kernel, *sizes), padded.dtype)
+    (down, across), (rows, columns) = strides, sizes
+    for i in range(kernel[0]):
+        for j in range(kernel[1]):
+            unfolded[:, :, i, j] = padded[
+                :, :, i : i + rows * down : down, j : j + columns * across : across
+            ]
+    return unfolded
 
 
 def _max_pool(
@@ -202,11 +235,14 @@ def _require(supported: bool, attributes: str) -> None:
 OPERATORS: Final[Mapping[str, Callable[..., Function]]] = {
     "Add": lambda: np.add,
     "Cast": _cast,
+    "Clip": _clip,
     "Conv": _conv,
     "DequantizeLinear": _dequantize_linear,
     "Div": lambda: np.divide,
     "DynamicQuantizeLinear": _dynamic_quantize_linear,
     "Gemm": _gemm,
+    "GlobalAveragePool": _global_average_pool,
+    "LeakyRelu": _leaky_relu,
     "MatMul": lambda: np.matmul,
     "MatMulInteger": _mat_mul_integer,
     "MaxPool": _max_pool,
@@ -214,6 +250,8 @@ OPERATORS: Final[Mapping[str, Callable[..., Function]]] = {
     "QuantizeLinear": _quantize_linear,
     "Relu": _relu,
     "Reshape": _reshape,
+    "Sigmoid": _sigmoid,
     "Softmax": _softmax,
     "Sub": lambda: np.subtract,
+    "Tanh": lambda: np.tanh,
 }

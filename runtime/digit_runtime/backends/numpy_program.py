@@ -58,8 +58,8 @@ def compile(graph: Graph) -> Program:
     Operators on constants alone, such as the casts of float16 weights, run here, once.
 
     Raises:
-        ModelFileError: It has an operator that is not implemented, or a value that
-            nothing makes.
+        UnsupportedModelError: It has an operator that is not implemented.
+        ModelFileError: It has a value that nothing makes.
     """
     constants = dict(graph.constants)
     makers: dict[str, Node] = {}
