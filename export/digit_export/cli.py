@@ -28,8 +28,8 @@ from digit_export.targets import FORMATS, PRECISIONS
     default="all",
     show_default=True,
     metavar="NAME|PATH",
-    help="A model under --artifacts (mlp, cnn), all of them, or the path of a .keras or .h5 "
-    "file with a model of your own.",
+    help="A model under --artifacts (mlp, cnn), all of them, or the path of a model of "
+    "your own: a .keras or .h5 file, or a SavedModel's folder.",
 )
 @click.option(
     "--class-names",

@@ -20,7 +20,7 @@ with quiet():
     import keras
     import tensorflow as tf
 
-from digit_export import keras_file
+from digit_export import keras_file, saved_model
 from digit_export.adapt import adapt, leaves
 
 _BATCH_ROWS: Final = 500
@@ -38,16 +38,17 @@ class Network:
 
     @classmethod
     def load(cls, path: Path, pixels: Range | None = None) -> "Network":
-        """Load a Keras file, and wrap the model where it does not keep the contract.
+        """Load a Keras file or a SavedModel, and wrap it where it does not keep the contract.
 
         Args:
-            path: The file.
+            path: The file, or the folder of a SavedModel.
             pixels: What the model expects of pixels from 0 to 255; None to find out.
 
         Raises:
-            KerasModelError: See `keras_file.read` and `adapt.adapt`.
+            KerasModelError: See `keras_file.read`, `saved_model.read` and `adapt.adapt`.
         """
-        adapted = adapt(keras_file.read(path), path, pixels)
+        model = saved_model.read(path) if path.is_dir() else keras_file.read(path)
+        adapted = adapt(model, path, pixels)
         return cls(adapted.model, adapted.done)
 
     @property
@@ -126,6 +127,8 @@ class _FixedReshape(keras.layers.Layer):  # type: ignore[misc]
 
 
 def _for_export(layer: keras.Layer) -> keras.Layer:
+    if saved_model.is_graph(layer):
+        return layer
     copy = type(layer).from_config(_unrolled(layer.get_config()))
     if isinstance(layer, keras.layers.Reshape) or (
         isinstance(layer, keras.layers.Flatten) and layer.data_format == "channels_last"

@@ -190,7 +190,7 @@ def _model(source: Source, network: "Network") -> dict[str, Any]:
     described: dict[str, Any] = {
         "file": source.path.name,
         "sha256": source.sha256,
-        "bytes": source.path.stat().st_size,
+        "bytes": source.bytes,
         "parameters": network.parameters,
     }
     if not source.trained_here:

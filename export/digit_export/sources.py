@@ -1,5 +1,6 @@
 """Find the Keras models to export, and the directory that each one's files belong to."""
 
+import hashlib
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -13,13 +14,13 @@ from digit_export.errors import KerasModelError
 from digit_export.scale_option import Range
 
 MODEL_NAME: Final = "model.keras"
-SUFFIXES: Final = (".keras", ".h5", ".hdf5")
+_SUFFIXES: Final = (".keras", ".h5", ".hdf5")
 _SAVED_MODEL_NAME: Final = "saved_model.pb"
 
 
 @dataclass(frozen=True)
 class Source:
-    """A Keras file and the model directory that it is exported into.
+    """A Keras file, or a SavedModel's folder, and the model directory it is exported into.
 
     `recorded` is the directory's manifest as it was found, or None. `given_labels` and
     `given_pixels` are what the user says of the model; the rest is as recorded.
@@ -38,8 +39,23 @@ class Source:
 
     @cached_property
     def sha256(self) -> str:
-        """Of the Keras file."""
-        return sha256_of(self.path)
+        """Of the Keras file; of a SavedModel, of its files' hashes."""
+        hashes = [sha256_of(path) for path in self._files]
+        return (
+            hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(hashes).encode()).hexdigest()
+        )
+
+    @property
+    def bytes(self) -> int:
+        """Size of the Keras file, or of a SavedModel."""
+        return sum(path.stat().st_size for path in self._files)
+
+    @property
+    def _files(self) -> list[Path]:
+        if self.path.is_file():
+            return [self.path]
+        weights = (self.path / "variables").iterdir()
+        return [self.path / _SAVED_MODEL_NAME, *sorted(weights)]
 
     @property
     def current(self) -> Manifest | None:
@@ -111,18 +127,13 @@ def find(
             )
         return [_source(path, artifacts) for path in found]
     path = Path(model)
-    if (path / _SAVED_MODEL_NAME).is_file():
-        raise KerasModelError(
-            f"{path}: is a SavedModel, which has no layers that Keras could load; save the model "
-            "with model.save('my.keras') in the program that has it"
-        )
-    is_file = path.suffix in SUFFIXES
-    if not is_file and (path.is_file() or len(path.parts) > 1):
-        raise KerasModelError(f"{path}: is not a .keras or .h5 file")
-    if not is_file:
+    is_path = path.suffix in _SUFFIXES or (path / _SAVED_MODEL_NAME).is_file()
+    if not is_path and (path.is_file() or len(path.parts) > 1):
+        raise KerasModelError(f"{path}: is not a .keras or .h5 file, nor a SavedModel's folder")
+    if not is_path:
         path = artifacts / model / MODEL_NAME
-    if not path.is_file():
-        hint = "" if is_file else "; train one with digit-train"
+    if not path.exists():
+        hint = "" if is_path else "; train one with digit-train"
         raise ModelNotFoundError(f"{path}: no such file{hint}")
     return [replace(_source(path, artifacts), given_labels=labels, given_pixels=pixels)]
 

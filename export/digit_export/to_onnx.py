@@ -9,7 +9,7 @@ import tf2onnx
 from digit_runtime.contract import OUTPUT_NAME, Pixels
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-from digit_export import quantize
+from digit_export import erfc, quantize
 from digit_export.network import Network
 from digit_export.simplify import simplify
 
@@ -56,7 +56,12 @@ def _translated(network: Network) -> onnx.ModelProto:
     def constant(pixels: tf.Tensor) -> dict[str, tf.Tensor]:
         return {OUTPUT_NAME: frozen(pixels)[0]}
 
-    model, _ = tf2onnx.convert.from_function(constant, input_signature=signature, opset=OPSET)
+    model, _ = tf2onnx.convert.from_function(
+        constant,
+        input_signature=signature,
+        opset=OPSET,
+        custom_op_handlers={"Erfc": (erfc.as_erf, [])},
+    )
     model = simplify(model, network.layers)
     model.graph.name = network.model.name
     for value in (*model.graph.input, *model.graph.output):

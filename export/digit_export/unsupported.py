@@ -10,6 +10,7 @@ from typing import Any
 
 from digit_runtime.contract import INPUT_NAME, PIXELS, Pixels
 
+from digit_export import saved_model
 from digit_export.adapt import leaves
 from digit_export.errors import ConversionError
 from digit_export.network import Network
@@ -30,7 +31,7 @@ def first_unsupported(network: Network, exporter: Exporter, calibration: Pixels)
         calibration: uint8 ``[N, 784]``; only the first rows are used.
     """
     for layer in leaves(network.model):
-        if isinstance(layer, keras.layers.InputLayer):
+        if isinstance(layer, keras.layers.InputLayer) or saved_model.is_graph(layer):
             continue
         try:
             with quiet():

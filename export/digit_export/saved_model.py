@@ -1,0 +1,59 @@
+"""Read a TensorFlow SavedModel, as `keras.Model.export` writes it, into a Keras model.
+
+It has no layers any more, only a graph, which becomes one layer. Unlike a Lambda's, its
+code is no Python: the operations are TensorFlow's own.
+"""
+
+from pathlib import Path
+from typing import Any, Final
+
+from digit_export.errors import KerasModelError
+from digit_export.quiet import quiet
+
+with quiet():
+    import keras
+    import tensorflow as tf
+
+_SIGNATURE: Final = "serving_default"
+
+
+def read(folder: Path) -> keras.Model:
+    """Return a model with the graph's signature for inference as its only layer.
+
+    Raises:
+        KerasModelError: It is damaged, or has no such signature of one input and output.
+    """
+    try:
+        with quiet():
+            signatures = tf.saved_model.load(str(folder)).signatures
+    except Exception as error:  # Whatever protobuf, a checkpoint or an operation raises.
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+        raise KerasModelError(f"{folder}: not a readable SavedModel: {reason}") from error
+    if _SIGNATURE not in signatures:
+        known = ", ".join(signatures) or "none"
+        raise KerasModelError(
+            f"{folder}: has no signature {_SIGNATURE!r} (it has: {known}); write it with "
+            "model.export, or save the model with model.save('my.keras')"
+        )
+    signature = signatures[_SIGNATURE]
+    takes, gives = signature.structured_input_signature[1], signature.structured_outputs
+    if len(takes) != 1 or len(gives) != 1:
+        raise KerasModelError(
+            f"{folder}: has {len(takes)} inputs and {len(gives)} outputs; expected one of each"
+        )
+    (spec,) = takes.values()
+    with quiet():
+        inputs = keras.Input(batch_shape=tuple(spec.shape), dtype=spec.dtype.name)
+        layer = keras.layers.TFSMLayer(str(folder), call_endpoint=_SIGNATURE)
+        (outputs,) = keras.tree.flatten(layer(inputs))
+        return keras.Model(inputs, outputs, name=_name(folder))
+
+
+def is_graph(layer: Any) -> bool:
+    """Return whether that is the layer of a SavedModel, which cannot be copied."""
+    return isinstance(layer, keras.layers.TFSMLayer)
+
+
+def _name(folder: Path) -> str:
+    # Slashes are not the only thing that TensorFlow refuses in a name, so all are left out.
+    return "".join(letter for letter in folder.name if letter.isalnum()) or "model"
