@@ -59,7 +59,10 @@ def _explain(path: Path, error: Exception) -> str:
             f"{reason}; save it with this version, or install that one"
         )
     if config is None and path.suffix in _H5_SUFFIXES and h5py.is_hdf5(path):
-        return "holds weights without a model; save the whole with model.save('my.keras')"
+        return (
+            "is an HDF5 file without a model in it, which may be weights alone; save the whole "
+            "with model.save('my.keras')"
+        )
     return f"not a readable Keras model: {reason}"
 
 

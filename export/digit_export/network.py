@@ -23,6 +23,9 @@ with quiet():
 from digit_export import keras_file, saved_model
 from digit_export.adapt import adapt, leaves
 
+# Its warnings would go to the stream that stderr was when it was imported, which is closed.
+tf.get_logger().setLevel("ERROR")
+
 _BATCH_ROWS: Final = 500
 
 

@@ -158,3 +158,53 @@ def exported(
 def copy(exported: Run, tmp_path: Path) -> Path:
     """A directory with the exported mlp that a test may alter."""
     return Path(shutil.copytree(exported.directory, tmp_path / "artifacts" / "mlp"))
+
+
+OwnExporter = Callable[..., Result]
+
+
+@pytest.fixture(scope="session")
+def exporter() -> Callable[[Path, Path], OwnExporter]:
+    """Make a function that exports a file, trained on these rows, into that folder."""
+
+    def make(rows: Path, artifacts: Path) -> OwnExporter:
+        def run(path: object, *arguments: object, exit_code: int = 0) -> Result:
+            words = ["--model", path, "--data", rows, "--artifacts", artifacts, *arguments]
+            result = CliRunner().invoke(export, [str(word) for word in words])
+            assert result.exit_code == exit_code, result.output
+            assert "Traceback" not in result.stderr
+            return result
+
+        return run
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def digit_rows(
+    digits: Digits, write_pixels: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A training CSV of 1,500 digits, without test rows beside it."""
+    folder = tmp_path_factory.mktemp("rows")
+    return write_pixels(folder / "train.csv", digits[0][:1500], digits[1][:1500])
+
+
+@pytest.fixture
+def export_own(
+    exporter: Callable[[Path, Path], OwnExporter], digit_rows: Path, tmp_path: Path
+) -> OwnExporter:
+    """Export a file with digits into a folder of the test."""
+    return exporter(digit_rows, tmp_path / "artifacts")
+
+
+@pytest.fixture(scope="session")
+def saved() -> Callable[..., Any]:
+    """Save an untrained model of these layers, and return it."""
+
+    def save(path: Path, *layers: Any) -> Any:
+        keras.utils.set_random_seed(0)
+        model = keras.Sequential(layers)
+        model.save(path)
+        return model
+
+    return save

@@ -138,7 +138,7 @@ def test_layers_that_only_other_peoples_models_have(tmp_path: Path, test_digits:
     make = helper.make_node
     constants = [
         numpy_helper.from_array(np.array([-1, 1, 28, 28], np.int64), "image"),
-        numpy_helper.from_array(np.array([0, -1], np.int64), "flat"),
+        numpy_helper.from_array(np.array([2, 3], np.int64), "axes"),
         numpy_helper.from_array(np.float32(0), "low"),
         numpy_helper.from_array(np.float32(6), "high"),
         numpy_helper.from_array(np.float32(1 / 255), "scale"),
@@ -152,14 +152,15 @@ def test_layers_that_only_other_peoples_models_have(tmp_path: Path, test_digits:
         make("Reshape", ["x1", "image"], ["x2"]),
         make("Conv", ["x2", "w1", "b1"], ["x3"], kernel_shape=[3, 3], **strides, **pads),
         make("LeakyRelu", ["x3"], ["x4"], alpha=0.3),
-        make("Conv", ["x4", "w2"], ["x5"], kernel_shape=[3, 3], group=4),
+        make("Conv", ["x4", "w2"], ["x5"], kernel_shape=[3, 3], group=4, auto_pad="NOTSET"),
         make("Sigmoid", ["x5"], ["x6"]),
         make("Mul", ["x5", "x6"], ["x7"]),
         make("Clip", ["x7", "low", "high"], ["x8"]),
         make("GlobalAveragePool", ["x8"], ["x9"]),
-        make("Reshape", ["x9", "flat"], ["x10"]),
+        make("Squeeze", ["x9", "axes"], ["x10"]),
         make("Tanh", ["x10"], ["x11"]),
-        make("Gemm", ["x11", "w3", "b3"], ["probabilities"]),
+        make("Neg", ["x11"], ["x12"]),
+        make("Gemm", ["x12", "w3", "b3"], ["probabilities"]),
     ]
     path = tmp_path / "other.onnx"
     onnx.save(model_of(nodes, constants), path)
@@ -259,6 +260,7 @@ def takes(name: str) -> Callable[[onnx.NodeProto], None]:
         (edited(operator("Conv", "com.microsoft"), "Conv"), r"operator com\.microsoft\.Conv"),
         (edited(attribute("dilations", [2, 2]), "Conv"), "Conv .*dilations"),
         (edited(attribute("strides", [0, 1]), "Conv"), "Conv .*strides"),
+        (edited(attribute("auto_pad", "SAME_UPPER"), "Conv"), "Conv .*auto_pad"),
         (edited(attribute("pads", [9**9] * 4), "Conv"), "Conv .*pads"),
         (edited(attribute("pads", [1, 1, 1, 1]), "MaxPool"), "MaxPool .*pads"),
         (edited(attribute("strides", [0, 0]), "MaxPool"), "MaxPool .*strides"),

@@ -126,7 +126,7 @@ def out_of_range() -> TensorProto:
         (onnx.ModelProto(), "has no graph"),
         (model_of(opset=12), "has opset 12"),
         (model_of(helper.make_node("If", [], ["x"], then_branch=model_of().graph)), "operator If"),
-        (model_of(helper.make_node("X", [], ["x"], name="n", word="nearest")), "'word'"),
+        (model_of(helper.make_node("X", [], ["x"], name="n", words=["a", "b"])), "'words'"),
         (model_of(helper.make_node("Re\n\x1b[2Jlu", ["x"], ["y"])), "unprintable characters: 'Re"),
         (model_of(constants=(external(),)), "'weights'.*another file"),
         (model_of(constants=(too_short(),)), "'weights' has 3 numbers for shape"),

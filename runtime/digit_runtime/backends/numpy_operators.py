@@ -30,6 +30,8 @@ def build(operator: str, attributes: Mapping[str, Any]) -> Function:
         raise UnsupportedModelError(
             f"needs the operator {operator}, which the numpy engine has not"
         )
+    if attributes.get("auto_pad") == "NOTSET":  # The same as no such attribute.
+        attributes = {name: value for name, value in attributes.items() if name != "auto_pad"}
     try:
         return OPERATORS[operator](**attributes)
     except (TypeError, ValueError, KeyError) as error:
@@ -49,6 +51,10 @@ def _reshape(allowzero: int = 0) -> Function:
         return x.reshape([x.shape[i] if size == 0 else size for i, size in enumerate(shape)])
 
     return reshape
+
+
+def _squeeze() -> Function:
+    return lambda x, axes: x.squeeze(tuple(axes))
 
 
 def _relu() -> Function:
@@ -248,10 +254,12 @@ OPERATORS: Final[Mapping[str, Callable[..., Function]]] = {
     "MaxPool": _max_pool,
     "Mul": lambda: np.multiply,
     "QuantizeLinear": _quantize_linear,
+    "Neg": lambda: np.negative,
     "Relu": _relu,
     "Reshape": _reshape,
     "Sigmoid": _sigmoid,
     "Softmax": _softmax,
+    "Squeeze": _squeeze,
     "Sub": lambda: np.subtract,
     "Tanh": lambda: np.tanh,
 }

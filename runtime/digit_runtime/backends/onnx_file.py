@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digit_runtime.backends.protobuf import Message
-from digit_runtime.errors import ModelFileError
+from digit_runtime.errors import ModelFileError, UnsupportedModelError
 
 Array = NDArray[Any]
 
@@ -70,10 +70,13 @@ def read(path: Path) -> Graph:
     """Read a file.
 
     Raises:
+        UnsupportedModelError: It has an attribute of a kind that is not implemented.
         ModelFileError: It is not an ONNX file, is damaged, or uses what this cannot read.
     """
     try:
         return parse(path.read_bytes())
+    except UnsupportedModelError as error:
+        raise UnsupportedModelError(f"{path}: cannot be computed: {error}") from error
     except (ModelFileError, OSError) as error:
         raise ModelFileError(f"{path}: not a readable ONNX file: {error}") from error
 
@@ -125,11 +128,13 @@ def _attribute(attribute: Message, operator: str) -> Any:
         return found[0]
     if kind == 2:
         return attribute.integer(3)
+    if kind == 3:
+        return attribute.text(4)
     if kind == 7:
         return attribute.integers(8)
-    raise ModelFileError(
+    raise UnsupportedModelError(
         f"the operator {operator} has an attribute {attribute.text(1)!r} that is neither "
-        "number nor list of whole numbers"
+        "number nor text nor list of whole numbers"
     )
 
 
