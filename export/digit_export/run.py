@@ -1,6 +1,6 @@
 """From Keras files to published exports: the story that `digit-export` tells."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -145,14 +145,8 @@ def _make(
             built.parity,
             built.misses,
         )
-    accuracies = [p.keras_accuracy for o in outcomes.values() for p in o.parity.values()]
-    lowest = min(filter(None, accuracies), default=1.0)
-    # Halfway from guessing to certainty.
-    if not source.trained_here and lowest < (1 + 1 / len(names)) / 2:
-        report(
-            f"{source.name}: note: Keras itself is right on {lowest:.1%} of these rows only; if "
-            "it can do better, --scale or the order of --class-names is not that of its training"
-        )
+    if not source.trained_here and (doubt := _doubt(outcomes.values(), len(names))):
+        report(f"{source.name}: note: {doubt}")
     if new:
         reference = renewed(
             source.directory / REFERENCE_NAME, examples, network.predict(examples.pixels)
@@ -184,6 +178,18 @@ def _names(source: Source, classes: int) -> tuple[str, ...]:
             f"{len(source.given_labels)}"
         )
     return source.labels or counted(classes)
+
+
+def _doubt(outcomes: Iterable[Outcome], classes: int) -> str | None:
+    """Return what is suspicious if Keras itself answers badly, closer to guessing than to right."""
+    accuracies = [parity.keras_accuracy for o in outcomes for parity in o.parity.values()]
+    lowest = min([accuracy for accuracy in accuracies if accuracy is not None], default=1.0)
+    if lowest >= (1 + 1 / classes) / 2:
+        return None
+    return (
+        f"Keras itself is right on {lowest:.1%} of these rows only; if it can do better, --scale "
+        "or the order of --class-names is not that of its training"
+    )
 
 
 def _model(source: Source, network: "Network") -> dict[str, Any]:

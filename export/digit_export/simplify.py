@@ -132,7 +132,7 @@ def _name(graph: onnx.GraphProto, layers: Sequence[str]) -> None:
         return name if taken[name] == 1 else f"{name}_{taken[name]}"
 
     for node in graph.node:
-        node.name = unique(f"{layer_of(node.name, layers)}/{node.op_type}".lstrip("/"))
+        node.name = unique(f"{_layer(node.name, layers)}/{node.op_type}".lstrip("/"))
         for value in node.input:
             if value in constants and value not in renamed:
                 kind = {0: "constant", 1: "vector"}.get(len(constants[value].dims), "weight")
@@ -147,7 +147,7 @@ def _name(graph: onnx.GraphProto, layers: Sequence[str]) -> None:
         constant.name = renamed[constant.name]
 
 
-def layer_of(tensorflow_name: str, layers: Sequence[str]) -> str:
+def _layer(tensorflow_name: str, layers: Sequence[str]) -> str:
     """Return the one of `layers` that a name such as "mlp_1/hidden1_1/MatMul" is about, or "".
 
     TensorFlow gives the layers of a copied network a number: "dense_1" is the layer

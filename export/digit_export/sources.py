@@ -54,7 +54,7 @@ class Source:
     def _files(self) -> list[Path]:
         if self.path.is_file():
             return [self.path]
-        weights = (self.path / "variables").iterdir()
+        weights = (self.path / "variables").glob("*")
         return [self.path / _SAVED_MODEL_NAME, *sorted(weights)]
 
     @property
@@ -127,12 +127,13 @@ def find(
             )
         return [_source(path, artifacts) for path in found]
     path = Path(model)
-    is_path = path.suffix in _SUFFIXES or (path / _SAVED_MODEL_NAME).is_file()
+    is_saved_model = (path / _SAVED_MODEL_NAME).is_file()
+    is_path = is_saved_model or path.suffix in _SUFFIXES
     if not is_path and (path.is_file() or len(path.parts) > 1):
         raise KerasModelError(f"{path}: is not a .keras or .h5 file, nor a SavedModel's folder")
     if not is_path:
         path = artifacts / model / MODEL_NAME
-    if not path.exists():
+    if not (is_saved_model or path.is_file()):
         hint = "" if is_path else "; train one with digit-train"
         raise ModelNotFoundError(f"{path}: no such file{hint}")
     return [replace(_source(path, artifacts), given_labels=labels, given_pixels=pixels)]

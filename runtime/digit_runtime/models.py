@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from digit_runtime import backends
+from digit_runtime.contract import DIGITS
 from digit_runtime.errors import DigitError, ModelNotFoundError
 from digit_runtime.manifest import MANIFEST_NAME, Manifest, ModelFile, verify_file
 
@@ -23,7 +24,7 @@ class FoundFile:
     model: str
     entry: ModelFile | None = None
     labels: tuple[str, ...] = ()
-    """The names of its classes, if its manifest has them."""
+    """The names of its classes; none for a file without manifest."""
 
     @property
     def precision(self) -> str | None:
@@ -72,8 +73,9 @@ def model_directory(model: str | Path, artifacts: Path) -> Path:
 def files_of(directory: Path) -> list[FoundFile]:
     """Return the files of a model directory that its manifest lists and that are there."""
     manifest = Manifest.read(directory)
+    labels = manifest.labels or DIGITS
     return [
-        FoundFile(directory / entry.path, entry.format, manifest.name, entry, manifest.labels)
+        FoundFile(directory / entry.path, entry.format, manifest.name, entry, labels)
         for entry in manifest.files
         if (directory / entry.path).is_file()
     ]

@@ -141,9 +141,12 @@ def _as_text(
     seconds: float,
     result: "Score | None",
 ) -> str:
+    from digit_runtime.contract import DIGITS
+
+    noun = "digit" if classifier.labels == DIGITS else "image"
     place = "standard output" if str(output) == "-" else output
     lines = [
-        f"{_counted(len(digits), 'digit')} to {place} in {seconds:.1f} s: {classifier.path.name} "
+        f"{_counted(len(digits), noun)} to {place} in {seconds:.1f} s: {classifier.path.name} "
         f"on {classifier.engine}, {_counted(classifier.threads, 'thread')}"
     ]
     if files and len(files) == 1:

@@ -1,6 +1,5 @@
 """What to measure: files and the engines that read them, and on request Keras itself."""
 
-import hashlib
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -12,7 +11,7 @@ from digit_runtime import backends, models
 from digit_runtime.comparison.workers import ENGINE_PROGRAM
 from digit_runtime.contract import DIGITS
 from digit_runtime.errors import EngineNotInstalledError, ManifestError, ModelNotFoundError
-from digit_runtime.manifest import Manifest
+from digit_runtime.manifest import Manifest, sha256_of
 
 # How much memory a process is taken to need before it is measured.
 _ENGINE_BYTES: Final = 150_000_000
@@ -149,7 +148,7 @@ def _keras_candidate(directory: Path, python: str) -> Candidate:
         format="keras",
         precision="float32",
         engine="keras",
-        sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+        sha256=sha256_of(path),
         program=(python, *_KERAS_PROGRAM),
         expected_bytes=_KERAS_BYTES,
     )
