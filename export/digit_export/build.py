@@ -13,7 +13,7 @@ from digit_runtime import backends
 from digit_runtime.classifier import Classifier, load
 from digit_runtime.console import progress
 from digit_runtime.contract import Pixels, Probabilities
-from digit_runtime.errors import DigitError
+from digit_runtime.errors import DigitError, EngineError, ModelFileError
 from digit_runtime.manifest import ModelFile, Parity
 
 from digit_export.data import Rows
@@ -75,7 +75,8 @@ def build(
             else:
                 parity, misses = _check(name, target, content, answers, list(checked), report)
                 yield Built(target, content, parity, misses)
-        except ConversionError as error:
+        except (ConversionError, ModelFileError, EngineError) as error:
+            # A file that its engine cannot run is as good as none, but others may be.
             yield Built(target, misses=[str(error)])
 
 

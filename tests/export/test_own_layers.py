@@ -9,7 +9,8 @@ import pytest
 from click.testing import CliRunner, Result
 from digit_export import to_onnx, to_tflite
 from digit_export.network import Network, keras
-from digit_runtime import UnsupportedModelError, backends, load
+from digit_runtime import EngineError, UnsupportedModelError, backends, load
+from digit_runtime.backends.litert_engine import LiteRTSession
 from digit_runtime.cli import verify
 from digit_runtime.contract import Labels, Pixels
 
@@ -127,6 +128,27 @@ def test_what_numpy_cannot_compute_fails_no_check(
     assert "needs the operator " in checked.stdout
     alone = CliRunner().invoke(verify, [*where, "--engine", "numpy"])
     assert "nothing was checked: no installed engine runs these files" in alone.stderr
+
+
+def test_a_file_that_its_engine_cannot_run_fails_alone(
+    export_own: Export,
+    saved: Callable[..., Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As LiteRT does with long recurrent networks of int8."""
+
+    def run(session: LiteRTSession, pixels: Pixels) -> Any:
+        raise EngineError("litert failed: no runtime for this graph")
+
+    monkeypatch.setattr(LiteRTSession, "run", run)
+    saved(tmp_path / "own.keras", keras.Input((784,)), LAYERS.Dense(10))
+    result = export_own(tmp_path / "own.keras", "--scale", "1/255", *FLOAT32, exit_code=1)
+    lines = {line.split()[0]: line for line in result.stdout.splitlines() if "float32" in line}
+    assert lines["own-float32.onnx"].endswith(" exported")
+    assert lines["own-float32.tflite"].endswith(
+        "not published: litert failed: no runtime for this graph"
+    )
 
 
 def test_a_recurrent_network_in_both_formats(
