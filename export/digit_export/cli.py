@@ -8,8 +8,7 @@ from digit_runtime.console import DigitCommand
 from digit_runtime.options import as_json
 from digit_train import options
 
-from digit_export.class_names_option import ClassNames
-from digit_export.scale_option import Range, Scale
+from digit_export import class_names_option, scale_option
 from digit_export.targets import FORMATS, PRECISIONS
 
 
@@ -35,14 +34,14 @@ from digit_export.targets import FORMATS, PRECISIONS
     "--class-names",
     "--labels",
     "class_names",
-    type=ClassNames(),
+    callback=class_names_option.parse,
     metavar="NAME,...|FILE",
     help="What your model's classes are called, in their order, or a text file with one name "
     "on each line.  [default: 0, 1, ...]",
 )
 @click.option(
     "--scale",
-    type=Scale(),
+    callback=scale_option.parse,
     metavar="FACTOR|LOW..HIGH|none",
     help="What your model's training did to pixels from 0 to 255: 1/255, -1..1, or none. Needed "
     "if its layers do not tell.",
@@ -68,8 +67,8 @@ def export(
     format_: str,
     precision: str,
     model: str,
-    class_names: tuple[str, ...] | None,
-    scale: Range | None,
+    class_names: tuple[str, ...],
+    scale: scale_option.Range | None,
     artifacts: Path,
     data: Path,
     test_data: Path | None,
@@ -102,7 +101,7 @@ def export(
     )
     if model == "all" and (class_names or scale):
         raise click.UsageError("--class-names and --scale are of one model: give --model")
-    found = sources.find(model, artifacts, class_names or (), scale)
+    found = sources.find(model, artifacts, class_names, scale)
     rows = Data(data, test)
     documents, missed = [], 0
     for source in found:

@@ -16,7 +16,6 @@ from digit_export.quiet import quiet
 with quiet():
     import h5py
     import keras
-    import tensorflow as tf
 
 _H5_SUFFIXES: Final = (".h5", ".hdf5")
 _CONTAINERS: Final = ("Functional", "Model", "Sequential")
@@ -31,8 +30,6 @@ def read(path: Path) -> keras.Model:
     """
     try:
         with quiet():
-            # A GPU may multiply in TF32, which is not precise enough for a reference.
-            tf.config.set_visible_devices([], "GPU")
             return keras.saving.load_model(path, compile=False)
     except Exception as error:  # Whatever zip, HDF5, JSON or a layer's own code raises.
         raise KerasModelError(f"{path}: {_explain(path, error)}") from error

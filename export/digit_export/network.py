@@ -50,6 +50,8 @@ class Network:
         Raises:
             KerasModelError: See `keras_file.read`, `saved_model.read` and `adapt.adapt`.
         """
+        # A GPU may multiply in TF32, which is not precise enough for a reference.
+        tf.config.set_visible_devices([], "GPU")
         model = saved_model.read(path) if path.is_dir() else keras_file.read(path)
         adapted = adapt(model, path, pixels)
         return cls(adapted.model, adapted.done)

@@ -2,39 +2,40 @@
 
 import math
 from fractions import Fraction
+from typing import Final
 
 import click
 
 Range = tuple[float, float]
 """What a model expects of a pixel of 0, and of one of 255."""
 
-RAW: Range = (0.0, 255.0)
+RAW: Final[Range] = (0.0, 255.0)
 
 
-class Scale(click.ParamType[Range]):
-    """A factor for the pixels, the range that they are brought to, or none."""
+def parse(context: click.Context, option: click.Parameter, text: str | None) -> Range | None:
+    """Return the range that a factor or the ends of a range stand for; for click.
 
-    name = "scale"
+    Raises:
+        click.BadParameter: `text` is none of these.
+    """
+    if text is None:
+        return None
+    if text == "none":
+        return RAW
+    try:
+        low, high = map(_number, text.split("..")) if ".." in text else (0.0, 255 * _number(text))
+        if low == high:
+            raise ValueError
+    except (ValueError, ZeroDivisionError, OverflowError) as error:
+        raise click.BadParameter(
+            f"{text!r} is not a factor (1/255), a range (-1..1), or none"
+        ) from error
+    return low, high
 
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Range:
-        """Return the range; fails if it is none."""
-        text = str(value)
-        if text == "none":
-            return RAW
-        try:
-            low, high = map(_number, text.split("..")) if ".." in text else (0, 255 * _number(text))
-            if low == high:
-                raise ValueError
-        except (ValueError, ZeroDivisionError, OverflowError):
-            self.fail(f"{text!r} is not a factor (1/255), a range (-1..1), or none", param, ctx)
-        return float(low), float(high)
 
-
-def _number(text: str) -> Fraction:
-    number = Fraction(text)
-    if not math.isfinite(float(number)):
+def _number(text: str) -> float:
+    number = float(Fraction(text))
+    if not math.isfinite(number):
         raise ValueError
     return number
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from digit_export.card_cli import card
 from digit_export.network import keras
 from digit_runtime import backends, load
 from digit_runtime.cli import info, predict, verify
@@ -162,6 +163,18 @@ def test_the_card_claims_nothing_of_the_training(four: Path) -> None:
     assert "Tells 4 classes apart: zero, one, six, seven." in card
     assert "takes float32 [N, 28, 28], pixels from 0 to 1; gives logits of 4 classes" in card
     assert "MNIST" not in card
+
+
+def test_a_card_of_digits_is_not_made_of_it(
+    four: Path, digits: Digits, write_pixels: Callable[..., Path], tmp_path: Path
+) -> None:
+    rows = write_pixels(tmp_path / "test.csv", digits[0][:2])
+    (tmp_path / "labels.csv").write_text("ImageId,Label\n1,1\n2,0\n")
+    words = ["--model", "four", "--artifacts", four.parent, "--data", rows]
+    words += ["--labels", tmp_path / "labels.csv"]
+    result = CliRunner().invoke(card, [str(word) for word in words])
+    assert result.exit_code == 1
+    assert "digit-card evaluates models of the ten digits only" in result.stderr
 
 
 def test_what_was_said_once_need_not_be_repeated(four: Path, export_four: Export) -> None:
