@@ -30,7 +30,7 @@ def read(path: Path) -> keras.Model:
     """
     try:
         with quiet():
-            return keras.saving.load_model(path, compile=False)
+            return keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # Whatever zip, HDF5, JSON or a layer's own code raises.
         raise KerasModelError(f"{path}: {_explain(path, error)}") from error
 
