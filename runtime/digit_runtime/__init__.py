@@ -4,6 +4,9 @@
 >>> load("cnn").predict(pixels)  # uint8 [N, 784] from 0 to 255 -> uint8 [N]
 """
 
+import importlib
+from typing import TYPE_CHECKING
+
 from digit_runtime.classifier import Classifier, load
 from digit_runtime.contract import as_pixels
 from digit_runtime.errors import (
@@ -23,10 +26,12 @@ from digit_runtime.errors import (
     ResultsError,
     UnsupportedModelError,
 )
-from digit_runtime.guard import PixelsWarning
-from digit_runtime.images import from_image
-from digit_runtime.inputs import read_pixels
-from digit_runtime.pixels import read_csv, read_labels
+
+if TYPE_CHECKING:
+    from digit_runtime.guard import PixelsWarning
+    from digit_runtime.images import from_image
+    from digit_runtime.inputs import read_pixels
+    from digit_runtime.pixels import read_csv, read_labels
 
 __all__ = [
     "Classifier",
@@ -53,3 +58,20 @@ __all__ = [
     "read_labels",
     "read_pixels",
 ]
+
+# Who has pixels already, in a program that should start at once, need not wait for these.
+_LATER = {
+    "PixelsWarning": "guard",
+    "from_image": "images",
+    "read_csv": "pixels",
+    "read_labels": "pixels",
+    "read_pixels": "inputs",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_LATER[name]}"), name)
+    globals()[name] = value
+    return value

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from digit_runtime.atomic import writing
 
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 _ENVIRONMENT: Final = "DIGIT_CACHE"
 
 

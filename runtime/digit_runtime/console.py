@@ -1,7 +1,6 @@
 """What all commands share on a terminal: one-line errors, exit codes, progress."""
 
 import os
-import shutil
 import signal
 import sys
 import threading
@@ -115,6 +114,8 @@ def native_stderr_silenced() -> Iterator[None]:
 
 def terminal_width() -> int | None:
     """Return the characters in a line of standard output; None if that is no terminal."""
+    import shutil
+
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 

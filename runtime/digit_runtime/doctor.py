@@ -4,7 +4,7 @@ import importlib.metadata
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
@@ -57,6 +57,7 @@ class Measured:
     path: str
     engine: str
     images_per_s: float | None
+    start_s: float
     failure: str | None
 
 
@@ -208,7 +209,7 @@ def _choice(artifacts: Path, name: str, broken: Sequence[str]) -> Choice:
     except DigitError as error:
         return Choice(name, error=str(error))
     measured = tuple(
-        Measured(str(pair.file.path), pair.engine.name, trial.images_per_s, trial.failure)
+        Measured(str(pair.file.path), pair.engine.name, **asdict(trial))
         for pair, trial in chosen.trials
     )
     if not usable:

@@ -62,11 +62,12 @@ def parse(block: bytes, columns: int) -> Pixels | None:
     if (separators[:, :-1] != ord(",")).any() or (separators[:, -1] != ord("\n")).any():
         return None
     value *= digit
-    # At each separator, the number that ends just before it.
+    # At each separator, the number that ends just before it: whatever separates it from the
+    # number before counts as a zero, and hundreds are some only if tens are there.
     number = np.zeros(len(text), np.uint16)
     number[1:] = value[:-1]
-    number[2:] += _TEN * value[:-2] * digit[1:-1]
-    number[3:] += _HUNDRED * value[:-3] * (digit[1:-2] & digit[2:-1])
+    number[2:] += _TEN * value[:-2]
+    number[3:] += _HUNDRED * (value[:-3] * digit[1:-2])
     numbers = number[ends]
     if numbers.max() > 255:
         return None

@@ -21,7 +21,7 @@ def test_an_answer_is_kept_for_its_question_alone(folder: Path) -> None:
     assert cache.recall(QUESTION) == [1.5, None]
     assert cache.recall(QUESTION | {"threads": 1}) is None
     (file,) = folder.iterdir()
-    assert '\n  "schema": 1,\n' in file.read_text()
+    assert '\n  "schema": 2,\n' in file.read_text()
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_a_damaged_file_counts_as_none_and_is_replaced(content: bytes, folder: P
     assert list(folder.iterdir()) == [file]
 
 
-@pytest.mark.parametrize("changed", [{"schema": 2}, {"question": {**QUESTION, "threads": 4}}])
+@pytest.mark.parametrize("changed", [{"schema": 1}, {"question": {**QUESTION, "threads": 4}}])
 def test_a_file_of_another_schema_or_question_counts_as_none(
     changed: dict[str, object], folder: Path
 ) -> None:
