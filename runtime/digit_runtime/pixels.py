@@ -6,35 +6,30 @@ when it refuses, too, are the cells looked at one by one, to say which one is wr
 """
 
 import codecs
-import gzip
-import io
-import sys
 import warnings
-import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
-from functools import partial
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, TextIO, cast
+from typing import Final
 
 import numpy as np
 
 from digit_runtime import class_names, foreign
+from digit_runtime.blocks import Blocks
 from digit_runtime.contract import DIGITS, PIXELS, Labels, Pixels
-from digit_runtime.errors import InputNotFoundError, InputReadError, PixelsError
+from digit_runtime.errors import PixelsError
 from digit_runtime.guard import Guard, PixelsWarning
-from digit_runtime.parse import parse_lines
+from digit_runtime.parse import parse_blocks
 
 BATCH_ROWS: Final = 1024
-# A row of 785 cells needs about 3 kB; more than this without a line end is not a CSV.
-_LONGEST_LINE: Final = 1 << 16
-_GZIP_MAGIC: Final = b"\x1f\x8b"
 _WRONG_SEPARATORS: Final = {";": "semicolons", "\t": "tabs"}
 # What pandas writes as the header of a bare array; it cannot be a row, for 256 is no pixel.
 _COUNTED: Final = [str(column) for column in range(PIXELS)]
-_BYTE_ORDER_MARK: Final = codecs.BOM_UTF8.decode("latin-1")
+# A cell has a digit and what ends it.
+_SHORTEST_CELL: Final = 2
+_LABEL_BYTES: Final = 1 << 16
 
 Batch = tuple[Pixels, Labels | None]
 
@@ -66,8 +61,10 @@ class PixelCsv:
         self.batch_rows = batch_rows
         self.names = names
         with ExitStack() as stack:
-            self._lines = _lines(_open(path, self.name, stack), self.name)
-            self._first_row, self.has_labels = self._read_header()
+            self._blocks = stack.enter_context(Blocks(path, self.name))
+            first = self._blocks.line().removeprefix(codecs.BOM_UTF8)
+            is_header, self.has_labels = self._read_header(_text(first))
+            self._first_row = b"" if is_header else first
             self._stack = stack.pop_all()
 
     def __enter__(self) -> "PixelCsv":
@@ -83,19 +80,19 @@ class PixelCsv:
 
     def __iter__(self) -> Iterator[Batch]:
         """Yield the batches; a file without a single row is an error."""
-        lines = chain(self._first_row, self._lines)
+        shortest = _SHORTEST_CELL * (PIXELS + self.has_labels)
+        blocks = chain([self._first_row], self._blocks.read(shortest * self.batch_rows - 1))
         done = 0
-        while batch := list(islice(lines, self.batch_rows)):
-            if any(map(str.isspace, batch)):
-                batch = self._without_blank_end(batch, lines, done)
-            if batch:
-                yield self._parse(batch, done)
-            done += len(batch)
+        for block in filter(None, blocks):
+            pixels, labels = self._parse(block, blocks, done)
+            done += len(pixels)
+            if len(pixels):
+                yield pixels, labels
         if not done:
             raise PixelsError(f"{self.name}: has a header but no rows")
 
-    def _read_header(self) -> tuple[list[str], bool]:
-        first = next(self._lines, "")
+    def _read_header(self, first: str) -> tuple[bool, bool]:
+        """Return whether the first line is a header, and whether there is a label column."""
         if not first:
             raise PixelsError(f"{self.name}: is empty")
         for separator, called in _WRONG_SEPARATORS.items():
@@ -122,34 +119,41 @@ class PixelCsv:
                 f"{self.name}: line 1, column 1 is {cells[0]!r}; with {len(cells)} columns "
                 f"it must be {'label' if has_labels else 'pixel0'!r}{index}"
             )
-        return ([] if is_header else [first]), has_labels
+        return is_header, has_labels
 
-    def _without_blank_end(self, batch: list[str], rest: Iterator[str], done: int) -> list[str]:
-        # numpy.loadtxt would skip a blank line and so shift the ids of all rows after it.
-        blank = next(index for index, line in enumerate(batch) if line.isspace())
-        if not all(map(str.isspace, chain(batch[blank:], rest))):
-            raise PixelsError(f"{self.name}: row {done + blank + 1} is blank; remove that line")
-        return batch[:blank]
-
-    def _parse(self, batch: list[str], done: int) -> Batch:
+    def _parse(self, block: bytes, rest: Iterator[bytes], done: int) -> Batch:
         columns = PIXELS + self.has_labels
-        if self.has_labels and self.names != DIGITS:
-            batch = [self._with_index(line, row) for row, line in enumerate(batch, done + 1)]
-        values = parse_lines(batch, columns)
+        named = self.has_labels and self.names != DIGITS
+        values = None if named else parse_blocks(block, columns)
         if values is None:
-            values = self._parse_carefully(batch, done, columns)
+            lines = self._without_blank_end(_split(block), rest, done)
+            if named:
+                lines = [self._with_index(line, row) for row, line in enumerate(lines, done + 1)]
+                values = parse_blocks("\n".join(lines).encode("latin-1"), columns)
+            if values is None:
+                values = self._parse_carefully(lines, done, columns)
         if not self.has_labels:
             return values, None
         if self.names is None:
             return values[:, 1:], None
         labels = values[:, 0]
-        if labels.max() >= len(self.names):
-            row = int(np.argmax(labels >= len(self.names)))
+        unknown = labels >= len(self.names)
+        if unknown.any():
+            row = int(np.argmax(unknown))
             raise PixelsError(
                 f"{self.name}: row {done + row + 1}, column label: {labels[row]} is not "
                 f"{class_names.expected(self.names)}"
             )
         return values[:, 1:], labels
+
+    def _without_blank_end(self, lines: list[str], rest: Iterator[bytes], done: int) -> list[str]:
+        # numpy.loadtxt would skip a blank line and so shift the ids of all rows after it.
+        blank = next((index for index, line in enumerate(lines) if not line.strip()), None)
+        if blank is None:
+            return lines
+        if any(map(str.strip, lines[blank:])) or not all(map(bytes.isspace, rest)):
+            raise PixelsError(f"{self.name}: row {done + blank + 1} is blank; remove that line")
+        return lines[:blank]
 
     def _with_index(self, line: str, row: int) -> str:
         """Put the index of its class at the start of a line, where its label is."""
@@ -160,6 +164,8 @@ class PixelCsv:
         return f"{index}{comma}{rest}"
 
     def _parse_carefully(self, batch: list[str], done: int, columns: int) -> Pixels:
+        if not batch:
+            return np.empty((0, columns), np.uint8)
         try:
             # Before numpy 2.4, loadtxt takes 1.5 for 1 with a mere deprecation warning.
             if any("." in line for line in batch):
@@ -207,11 +213,11 @@ def read_labels(path: Path, names: tuple[str, ...] = DIGITS) -> Labels:
         InputNotFoundError, InputReadError: As for `PixelCsv`.
         PixelsError: Not such a file, or ids that are not 1 to N in order.
     """
-    with ExitStack() as stack:
-        lines = _lines(_open(path, str(path), stack), str(path))
-        header = next(lines, "")
+    with Blocks(path, str(path)) as blocks:
+        header = _text(blocks.line().removeprefix(codecs.BOM_UTF8))
         if [cell.strip().strip('"').lower() for cell in header.split(",")] != ["imageid", "label"]:
             raise PixelsError(f"{path}: line 1 must be ImageId,Label")
+        lines = chain.from_iterable(map(_split, blocks.read(_LABEL_BYTES)))
         labels = [_label(line, row, path, names) for row, line in enumerate(lines, start=1)]
     if not labels:
         raise PixelsError(f"{path}: has a header but no rows")
@@ -234,50 +240,20 @@ def _index(cell: str, names: tuple[str, ...], where: str) -> int:
     return index
 
 
-def _open(path: str | Path, name: str, stack: ExitStack) -> TextIO:
-    raw: io.BufferedReader[Any]
-    try:
-        if str(path) == "-":
-            raw = io.BufferedReader(_raw_stdin())
-            stack.callback(raw.detach)
-        else:
-            raw = stack.enter_context(Path(path).open("rb"))
-        zipped = raw.peek(2)[:2] == _GZIP_MAGIC
-    except FileNotFoundError as error:
-        raise InputNotFoundError(f"{name}: no such file") from error
-    except OSError as error:
-        raise InputReadError(f"{name}: cannot be read: {error.strerror or error}") from error
-    plain = stack.enter_context(gzip.GzipFile(fileobj=raw)) if zipped else raw
+def _split(block: bytes) -> list[str]:
+    return [line.rstrip("\r") for line in _text(block.removesuffix(b"\n")).split("\n")]
+
+
+def _text(line: bytes) -> str:
     # Every byte is a Latin-1 character, so junk reaches the cell that can be named.
-    text = io.TextIOWrapper(plain, encoding="latin-1", newline="\n")
-    stack.callback(text.detach)
-    return text
-
-
-def _raw_stdin() -> io.RawIOBase:
-    # Not sys.stdin.buffer: an interrupted command may end while a thread still waits in a
-    # read, and Python aborts if it cannot lock that object to close it.
-    try:
-        return io.FileIO(sys.stdin.fileno(), closefd=False)
-    except io.UnsupportedOperation:  # Someone has put an object in its place.
-        return cast(io.RawIOBase, sys.stdin.buffer)
-
-
-def _lines(stream: TextIO, name: str) -> Iterator[str]:
-    lines = iter(partial(stream.readline, _LONGEST_LINE), "")
-    try:
-        for first in islice(lines, 1):
-            yield first.removeprefix(_BYTE_ORDER_MARK)
-        yield from lines
-    except (OSError, EOFError, zlib.error) as error:
-        raise InputReadError(f"{name}: cannot be read: {error}") from error
+    return line.decode("latin-1")
 
 
 def _explain(batch: list[str], name: str, done: int, columns: int) -> str:
     """Say what is wrong with the first bad cell of a batch that numpy refused."""
     labels = columns - PIXELS
     for row, line in enumerate(batch, start=done + 1):
-        cells = line.rstrip("\r\n").split(",")
+        cells = line.split(",")
         for index, cell in enumerate(cells[:columns]):
             text = cell.strip()
             if not (text.isascii() and text.isdecimal() and int(text) <= 255):

@@ -84,6 +84,7 @@ def predict(
     from digit_runtime.guard import Guard
     from digit_runtime.inputs import open_pixels, oriented
     from digit_runtime.pixels import read_labels
+    from digit_runtime.prefetch import prefetch
     from digit_runtime.score import score
     from digit_runtime.submission import predict_to_csv
 
@@ -93,6 +94,8 @@ def predict(
             click.echo(f"note: ignoring the label column of {source.name}", err=True)
         if source.files and invert:
             raise click.UsageError("--invert is not for images: their colours are found out")
+        # From here on rows are read ahead, while the engine starts and while it predicts.
+        batches = stack.enter_context(prefetch(oriented(source.batches, invert, transpose)))
         with native_stderr_silenced():
             classifier = load(
                 model,
@@ -108,7 +111,7 @@ def predict(
         guard = Guard(source.name, invert, transpose)
         digits = predict_to_csv(
             classifier,
-            oriented(source.batches, invert, transpose),
+            batches,
             _publish(output, stack),
             _publish(probabilities, stack) if probabilities else None,
             files=source.files,

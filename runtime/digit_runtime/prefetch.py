@@ -3,6 +3,7 @@
 import queue
 import threading
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Final, TypeVar
 
 T = TypeVar("T")
@@ -11,11 +12,12 @@ _AHEAD: Final = 2
 _SECONDS: Final = 0.1
 
 
-def prefetch(items: Iterable[T]) -> Iterator[T]:
-    """Yield `items`, computed up to two ahead by another thread.
+@contextmanager
+def prefetch(items: Iterable[T]) -> Iterator[Iterator[T]]:
+    """Yield an iterator over `items`, computed up to two ahead by another thread, from now on.
 
-    An exception of `items` is raised here, after the items before it. If the caller
-    stops early, the thread stops too.
+    An exception of `items` is raised by it, after the items before it. When the context
+    is left, the thread stops.
     """
     ready: queue.Queue[tuple[bool, T | BaseException | None]] = queue.Queue(_AHEAD)
     stopped = threading.Event()
@@ -37,9 +39,7 @@ def prefetch(items: Iterable[T]) -> Iterator[T]:
         except BaseException as error:
             put(False, error)
 
-    # A daemon, so that a reader blocked on a silent pipe cannot hold up the exit.
-    threading.Thread(target=work, name="prefetch", daemon=True).start()
-    try:
+    def taken() -> Iterator[T]:
         while True:
             more, value = ready.get()
             if not more:
@@ -47,5 +47,10 @@ def prefetch(items: Iterable[T]) -> Iterator[T]:
                     raise value
                 return
             yield value  # type: ignore[misc]
+
+    # A daemon, so that a reader blocked on a silent pipe cannot hold up the exit.
+    threading.Thread(target=work, name="prefetch", daemon=True).start()
+    try:
+        yield taken()
     finally:
         stopped.set()

@@ -13,7 +13,6 @@ from digit_runtime.console import progress
 from digit_runtime.contract import Labels
 from digit_runtime.guard import Guard
 from digit_runtime.pixels import Batch
-from digit_runtime.prefetch import prefetch
 
 _HEADER = "ImageId,Label"
 
@@ -29,8 +28,7 @@ def predict_to_csv(
 ) -> Labels:
     """Predict every row, writing as it goes; returns the predicted classes, uint8 ``[N]``.
 
-    The next rows are read while the current ones are predicted, and memory does not
-    grow with the input, apart from one byte a row for the result.
+    Memory does not grow with the input, apart from one byte a row for the result.
 
     Args:
         classifier: Predicts.
@@ -56,7 +54,7 @@ def predict_to_csv(
     parts: list[Labels] = []
     done = 0
     with progress("predicting") as advance:
-        for pixels, _ in prefetch(batches):
+        for pixels, _ in batches:
             batch = classifier.predict_proba(pixels)
             if guard:
                 guard.see_predicted(pixels, batch, classifier.predict_proba)
