@@ -101,7 +101,7 @@ def readers(folder: Path) -> dict[str, tuple[Path, Callable[[], object]]]:
 @click.option("--data", type=click.Path(path_type=Path, exists=True), default="data/test.csv")
 @click.option("--inputs", default=120_000, show_default=True, help="Of each reader.")
 @click.option("--seed", default=0, show_default=True)
-@click.option("--only", help="One reader.")
+@click.option("--only", type=click.Choice(["CSV", "manifest", "NumPy file", "picture"]))
 def main(data: Path, inputs: int, seed: int, only: str | None) -> None:
     """Print how many inputs were read and refused; stop at the first that does neither."""
     warnings.simplefilter("ignore")
