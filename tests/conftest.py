@@ -1,6 +1,6 @@
 """Real digits and shipped models for all tests; nothing here is made-up noise."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
@@ -19,6 +19,15 @@ def data_file(name: str) -> Path:
     if not path.exists():
         pytest.fail(f"{path} is missing; `make data` gets it", pytrace=False)
     return path
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Keep what the tests measure out of the user's own cache; commands inherit it."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("cache")
+        patch.setenv("DIGIT_CACHE", str(folder))
+        yield folder
 
 
 @pytest.fixture(scope="session")

@@ -14,11 +14,17 @@ from digit_runtime.errors import (
     InputNotFoundError,
     InputReadError,
     ManifestError,
+    ModelDamagedError,
     ModelFileError,
     ModelNotFoundError,
     OutputError,
+    PackageNotInstalledError,
     PixelsError,
+    ResultsError,
 )
+from digit_runtime.guard import PixelsWarning
+from digit_runtime.images import from_image
+from digit_runtime.inputs import read_pixels
 from digit_runtime.pixels import read_csv, read_labels
 
 __all__ = [
@@ -30,12 +36,18 @@ __all__ = [
     "InputNotFoundError",
     "InputReadError",
     "ManifestError",
+    "ModelDamagedError",
     "ModelFileError",
     "ModelNotFoundError",
     "OutputError",
+    "PackageNotInstalledError",
     "PixelsError",
+    "PixelsWarning",
+    "ResultsError",
     "as_pixels",
+    "from_image",
     "load",
     "read_csv",
     "read_labels",
+    "read_pixels",
 ]

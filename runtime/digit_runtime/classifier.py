@@ -6,8 +6,10 @@ from typing import Final
 import numpy as np
 
 from digit_runtime import backends, models
+from digit_runtime.choice import choose
 from digit_runtime.contract import LABELS, PIXELS, Labels, Pixels, Probabilities, as_pixels
 from digit_runtime.cpus import usable_cpus
+from digit_runtime.errors import EngineNotInstalledError, ModelDamagedError, ModelFileError
 
 # Larger batches gain nothing on a CPU, and the activations of this many images still
 # fit a cache: one image of the cnn has 200 kB of them after its first layer.
@@ -29,7 +31,7 @@ class Classifier:
             use as many as its BLAS was told by the environment when numpy was imported.
     """
 
-    def __init__(self, file: models.FoundFile, engine: str = "auto", threads: int = 0) -> None:
+    def __init__(self, file: models.FoundFile, engine: str, threads: int = 0) -> None:
         """Verify `file` against its manifest and load it; 0 threads means all usable CPUs."""
         chosen = backends.choose(file.format, engine)
         file.verify()
@@ -95,10 +97,12 @@ def load(
 
     Args:
         model: A name under `artifacts`, or a file's path.
-        format: "onnx" or "tflite"; None for whichever an installed engine reads.
+        format: "onnx" or "tflite"; None for whichever is faster here.
         precision: "float32", "float16", "dynamic" or "int8"; None for the smallest there.
-        engine: A name in `digit_runtime.backends.ENGINES`; "auto" for the first of them
-            that is installed and reads the file, which for .onnx files numpy always is.
+        engine: A name in `digit_runtime.backends.ENGINES`; "auto" for the fastest of those
+            that are installed and work. Where there are several, the first call for a
+            file measures them for about a second, in processes of their own, and the
+            user's cache folder (or DIGIT_CACHE) remembers the result.
         threads: For one batch; None for all CPUs that this process may use.
         artifacts: Folder of models; None for DIGIT_ARTIFACTS or the models that the
             package carries.
@@ -111,5 +115,13 @@ def load(
         EngineNotInstalledError: No installed engine reads it.
     """
     folder = None if artifacts is None else Path(artifacts)
-    file = models.find(model, format, precision, engine, folder)
-    return Classifier(file, engine, threads or 0)
+    files = models.find_all(model, format, precision, folder)
+    errors: list[Exception] = []
+    for pair in choose(files, engine, threads or 0).pairs:
+        try:
+            return Classifier(pair.file, pair.engine.name, threads or 0)
+        except ModelDamagedError:
+            raise
+        except (EngineNotInstalledError, ModelFileError) as error:
+            errors.append(error)
+    raise errors[0]

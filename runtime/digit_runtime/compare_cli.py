@@ -1,112 +1,167 @@
 """The `digit-compare` command."""
 
-import platform
+import json
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
-from digit_runtime import options
-from digit_runtime.backends import ENGINES
-from digit_runtime.console import DigitCommand
+from digit_runtime import compare_options, options
+from digit_runtime.compare_options import QUICK, USUAL
+from digit_runtime.console import DigitCommand, terminal_width
+from digit_runtime.merge_cli import merge
+
+if TYPE_CHECKING:
+    from digit_runtime.comparison.baseline import Report
+    from digit_runtime.comparison.goals import Condition, Verdict
+    from digit_runtime.comparison.results import Comparison
+    from digit_runtime.contract import Labels
 
 
-@click.command(
-    cls=DigitCommand,
+class CompareGroup(DigitCommand, click.Group):
+    """Measures when it is called without the name of a subcommand."""
+
+
+@click.group(
+    cls=CompareGroup,
+    invoke_without_command=True,
+    subcommand_metavar="[merge FILE...]",
     epilog="Example:  digit-compare --data test.csv --labels test_labels.csv --threads 1",
 )
-@click.option(
-    "--models",
-    multiple=True,
-    help="A model's name; may be given several times.  [default: all models of --artifacts]",
-)
-@click.option(
-    "--engine",
-    "engines",
-    multiple=True,
-    type=click.Choice([engine.name for engine in ENGINES]),
-    help="May be given several times.  [default: all that are installed; numpy only if it is "
-    "alone]",
-)
-@click.option(
-    "--data",
-    type=click.Path(path_type=Path),
-    help="CSV of digits to predict.  [default: each model's own reference rows, without accuracy]",
-)
-@click.option(
-    "--labels",
-    type=click.Path(path_type=Path),
-    help="CSV of ImageId,Label; adds the accuracy.",
-)
-@click.option(
-    "--rows",
-    type=click.IntRange(min=1),
-    default=2000,
-    show_default=True,
-    help="Use the first so many rows of --data.",
-)
-@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
-@click.option(
-    "--seconds",
-    type=click.FloatRange(min=0, min_open=True),
-    default=1.0,
-    show_default=True,
-    help="How long to repeat single images, per file and engine.",
-)
+@compare_options.subjects
+@compare_options.amounts
 @options.artifacts
-@click.option("--json", "style", flag_value="json", help="Print JSON, for programs.")
-@click.option("--csv", "style", flag_value="csv", help="Print CSV.")
-@click.option("--markdown", "style", flag_value="markdown", help="Print a Markdown table.")
+@compare_options.verdicts
+@options.result_style
+@click.pass_context
 def compare(
+    ctx: click.Context,
     models: tuple[str, ...],
     engines: tuple[str, ...],
+    with_keras: bool,
+    keras_python: str,
     data: Path | None,
     labels: Path | None,
-    rows: int,
+    rows: int | None,
     threads: int,
-    seconds: float,
+    seconds: float | None,
+    rounds: int | None,
+    quick: bool,
     artifacts: Path | None,
+    conditions: "list[Condition]",
+    baseline: Path | None,
+    fail_over: float,
+    picture: Path | None,
     style: str | None,
 ) -> None:
     """Compare size, speed, memory and accuracy of all exported files on this device.
 
-    Every file is measured with every engine that reads it, each in a fresh process, all
-    with the same threads and the same rows.
+    Every file is measured with every engine that reads it, each in a fresh process, in
+    turns, all with the same threads and the same rows. Ctrl-C ends it early and prints what
+    is done.
     """
-    from digit_runtime import compare as comparison
-    from digit_runtime import render, samples
-    from digit_runtime.cpus import cpu_name
+    _check_usage(ctx, with_keras, data, labels, baseline)
+    if ctx.invoked_subcommand:
+        return
+    from digit_runtime import samples
+    from digit_runtime.comparison import baseline as older
+    from digit_runtime.comparison import candidates, goals, plot, run
+    from digit_runtime.comparison.rounds import Plan
     from digit_runtime.models import artifacts_folder, model_names
 
-    if labels and not data:
-        raise click.UsageError("--labels needs --data")
+    amount = QUICK if quick else USUAL
     folder = artifacts_folder(artifacts)
     names = models or tuple(model_names(folder))
-    chosen = comparison.candidates(names, folder, engines)
+    chosen = candidates.candidates(names, folder, engines)
+    if with_keras:
+        chosen += candidates.keras_candidates(names, folder, keras_python)
     pixels, answers = (
-        samples.from_csv(data, labels, rows) if data else samples.reference(folder / names[0])
+        samples.from_csv(data, labels, rows or amount.rows)
+        if data
+        else samples.reference(folder / names[0])
     )
+    _check_measurable(conditions, picture, answers)
+    if picture:
+        plot.needs()
+    old = older.read(baseline, threads) if baseline else None
+    plan = Plan(threads, rounds or amount.rounds, seconds or amount.seconds, amount.budget)
+    comparison = run.compare(chosen, pixels, answers, plan, lambda line: click.echo(line, err=True))
+    verdict = goals.choose(comparison.rows, conditions) if conditions else None
+    report = older.check(old, comparison, fail_over) if old else None
+    _print(comparison, verdict, report, style)
+    if picture:
+        plot.write(comparison, picture)
+    _fail_if_bad(comparison, verdict, report, f"in {baseline} by over {fail_over:.3%}")
 
-    def report(candidate: comparison.Candidate) -> None:
-        click.echo(f"measuring {candidate.file.path.name} on {candidate.engine}", err=True)
 
-    results = comparison.compare(chosen, pixels, answers, threads, seconds, report)
-    conditions = {
-        "schema": 1,
-        "machine": platform.machine(),
-        "cpu": cpu_name(),
-        "system": platform.platform(),
-        "threads": threads,
-        "rows": len(pixels),
+compare.add_command(merge)
+
+
+def _check_usage(
+    ctx: click.Context,
+    with_keras: bool,
+    data: Path | None,
+    labels: Path | None,
+    baseline: Path | None,
+) -> None:
+    given = {
+        name for name in ctx.params if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
     }
+    if ctx.invoked_subcommand and given:
+        raise click.UsageError(f"options go after {ctx.invoked_subcommand}, which has few")
+    for needed, name, there in (
+        ("--data", "labels", data),
+        ("--baseline", "fail_over", baseline),
+        ("--with-keras", "keras_python", with_keras),
+    ):
+        if name in given and not there:
+            raise click.UsageError(f"--{name.replace('_', '-')} needs {needed}")
+
+
+def _check_measurable(
+    conditions: "list[Condition]", picture: Path | None, labels: "Labels | None"
+) -> None:
+    """Say before minutes are spent, and not after, that something cannot be known."""
+    from digit_runtime.comparison import energy
+
+    metrics = {condition.metric for condition in conditions}
+    if labels is None and (picture or "accuracy" in metrics):
+        raise click.UsageError("without labels there is no accuracy: give --data and --labels")
+    if "energy" in metrics and energy.read() is None:
+        raise click.UsageError("this system does not let this user read its energy counters")
+
+
+def _print(
+    comparison: "Comparison", verdict: "Verdict | None", report: "Report | None", style: str | None
+) -> None:
+    from digit_runtime.comparison import render
+
     if style == "json":
-        click.echo(render.as_json(results, conditions))
-    elif style == "csv":
-        click.echo(render.as_csv(results))
-    else:
-        click.echo((render.as_markdown if style == "markdown" else render.as_table)(results))
-        plural = "s" * (threads != 1)
-        click.echo(
-            f"\n{conditions['cpu']}, {threads} thread{plural}, {len(pixels):,} rows. Latency is "
-            "that of one image, throughput that of\nthe best batch of 8, 32 and 64."
-            + render.uncertainty(results, len(pixels))
-        )
+        document: dict[str, Any] = comparison.as_json()
+        document |= {"goal": verdict.as_json()} if verdict else {}
+        document |= {"baseline": report.as_json()} if report else {}
+        click.echo(json.dumps(document, indent=2, allow_nan=False))
+        return
+    rows: list[render.Named] = [(None, row) for row in comparison.rows]
+    click.echo(render.draw(rows, style, terminal_width()))
+    words: list[object] = [verdict, report]
+    if style != "csv":
+        words[:0] = [f"{render.ranking(rows)}\n\n{render.notes(comparison)}"]
+    for part in filter(None, words):
+        # Beside CSV, words belong on the other stream.
+        click.echo(f"\n{part}", err=style == "csv")
+
+
+def _fail_if_bad(
+    comparison: "Comparison", verdict: "Verdict | None", report: "Report | None", limit: str
+) -> None:
+    if comparison.interrupted:
+        raise KeyboardInterrupt
+    if comparison.failures:
+        raise click.ClickException(f"not measured: {'; '.join(comparison.failures)}")
+    if verdict and not verdict.row:
+        raise click.ClickException("no file and engine fits the goal; see above")
+    if report and report.worse:
+        plural = "figure is" if report.worse == 1 else "figures are"
+        raise click.ClickException(f"{report.worse} {plural} worse than {limit}; see above")

@@ -1,6 +1,7 @@
 """What all commands share on a terminal: one-line errors, exit codes, progress."""
 
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -112,9 +113,19 @@ def native_stderr_silenced() -> Iterator[None]:
         os.close(saved)
 
 
+def terminal_width() -> int | None:
+    """Return the characters in a line of standard output; None if that is no terminal."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
 def table(header: list[str], rows: list[list[str]], left: int = 1) -> str:
-    """Return a plain text table: the first `left` columns left-aligned, the others right."""
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    """Return a plain text table: the first `left` columns left-aligned, the others right.
+
+    Cells of the header may have two lines.
+    """
+    names = [["", *name.split("\n")][-2:] for name in header]
+    upper, lower = ([name[line] for name in names] for line in (0, 1))
+    widths = [max(map(len, column)) for column in zip(upper, lower, *rows, strict=True)]
 
     def line(cells: list[str]) -> str:
         aligned = [
@@ -123,4 +134,5 @@ def table(header: list[str], rows: list[list[str]], left: int = 1) -> str:
         ]
         return "  ".join(aligned).rstrip()
 
-    return "\n".join([line(header), "  ".join("-" * width for width in widths), *map(line, rows)])
+    heads = [line(upper)] * any(upper) + [line(lower)]
+    return "\n".join([*heads, "  ".join("-" * width for width in widths), *map(line, rows)])

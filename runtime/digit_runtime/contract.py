@@ -6,7 +6,7 @@
 of the model, so a client has no preprocessing to get wrong.
 """
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ OUTPUT_NAME: Final = "probabilities"
 SIDE: Final = 28
 PIXELS: Final = SIDE * SIDE
 LABELS: Final = 10
+ONE_IMAGE: Final = ((PIXELS,), (SIDE, SIDE))
 
 Pixels = NDArray[np.uint8]
 Labels = NDArray[np.uint8]
@@ -34,24 +35,33 @@ def as_pixels(images: object) -> Pixels:
     Raises:
         PixelsError: Another shape, fractional values, or values outside 0..255.
     """
-    array = np.asarray(images)
-    if array.shape in ((PIXELS,), (SIDE, SIDE)):
-        array = array.reshape(1, PIXELS)
-    elif array.ndim == 3 and array.shape[1:] == (SIDE, SIDE):
-        array = array.reshape(len(array), PIXELS)
-    if array.ndim != 2 or array.shape[1] != PIXELS:
-        raise PixelsError(
-            f"pixels have shape {list(array.shape)}; expected [N, 784] or [N, 28, 28]"
-        )
+    try:
+        array = np.asarray(images)
+    except (ValueError, TypeError) as error:
+        raise PixelsError(f"pixels are not an array: {error}") from error
+    check(array)
+    array = array.reshape(-1, PIXELS)
     if array.dtype != np.uint8:
-        if array.dtype.kind not in "iu":
-            raise PixelsError(
-                f"pixels have dtype {array.dtype}; expected uint8 from 0 to 255 "
-                "(for values from 0 to 1, multiply by 255 and round)"
-            )
         if array.size and (array.min() < 0 or array.max() > 255):
             raise PixelsError(
                 f"pixels range from {array.min()} to {array.max()}; expected 0 to 255"
             )
         array = array.astype(np.uint8)
     return np.ascontiguousarray(array)
+
+
+def check(array: NDArray[Any]) -> None:
+    """Check shape and dtype as `as_pixels` does, without a look at the values.
+
+    Raises:
+        PixelsError: Another shape, or values that are not integers.
+    """
+    if array.shape not in ONE_IMAGE and array.shape[1:] not in ONE_IMAGE:
+        raise PixelsError(
+            f"pixels have shape {list(array.shape)}; expected [N, 784] or [N, 28, 28]"
+        )
+    if array.dtype.kind not in "iu":
+        raise PixelsError(
+            f"pixels have dtype {array.dtype}; expected uint8 from 0 to 255 "
+            "(for values from 0 to 1, multiply by 255 and round)"
+        )

@@ -24,19 +24,29 @@ def _cgroup_limit(root: Path = Path("/sys/fs/cgroup")) -> int:
         return 1 << 30
 
 
+def cpuinfo(path: Path = Path("/proc/cpuinfo")) -> dict[str, str]:
+    """Return what Linux says of the first core; empty where there is no word of it.
+
+    An emulator, and so a container for another architecture, may show its host's file,
+    which tells nothing of the CPU that programs see.
+    """
+    try:
+        lines = path.read_text(errors="replace").splitlines()
+    except OSError:
+        return {}
+    fields: dict[str, str] = {}
+    for line in lines:
+        key, _, value = line.partition(":")
+        if key.strip():
+            fields.setdefault(key.strip(), value.strip())
+    foreign = "flags" if platform.machine().startswith(("arm", "aarch64")) else "Features"
+    return {} if foreign in fields else fields
+
+
 def cpu_name() -> str:
     """Return what the system calls its processor or board."""
-    for path, key in (
-        ("/sys/firmware/devicetree/base/model", None),
-        ("/proc/cpuinfo", "model name"),
-    ):
-        try:
-            text = Path(path).read_text(errors="replace").rstrip("\0\n")
-        except OSError:
-            continue
-        if key is None:
-            return text
-        for line in text.splitlines():
-            if line.startswith(key):
-                return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
+    board = Path("/sys/firmware/devicetree/base/model")
+    try:
+        return board.read_text(errors="replace").rstrip("\0\n")
+    except OSError:
+        return cpuinfo().get("model name") or platform.processor() or platform.machine()

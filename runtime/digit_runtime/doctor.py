@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from digit_runtime import backends, models
+from digit_runtime import backends, choice, models
 from digit_runtime.backends import Engine, onnx_file
 from digit_runtime.errors import DigitError
 from digit_runtime.machine import Machine
@@ -51,6 +51,16 @@ class EngineState:
 
 
 @dataclass(frozen=True)
+class Measured:
+    """What a file and an engine achieved in `choice.choose`, or why they did not."""
+
+    path: str
+    engine: str
+    images_per_s: float | None
+    failure: str | None
+
+
+@dataclass(frozen=True)
 class Choice:
     """What `digit-predict` would use for a model, and why; or the error it would give."""
 
@@ -59,6 +69,7 @@ class Choice:
     engine: str | None = None
     reason: str | None = None
     error: str | None = None
+    measured: tuple[Measured, ...] = ()
 
 
 def engines(files: Sequence[models.FoundFile], machine: Machine) -> list[EngineState]:
@@ -73,9 +84,13 @@ def engines(files: Sequence[models.FoundFile], machine: Machine) -> list[EngineS
     return [_engine(engine, files, machine) for engine in backends.ENGINES]
 
 
-def choices(artifacts: Path, names: Sequence[str]) -> list[Choice]:
-    """Return what each model would be predicted with by default."""
-    return [_choice(artifacts, name) for name in names]
+def choices(artifacts: Path, names: Sequence[str], states: Sequence[EngineState]) -> list[Choice]:
+    """Return what each model would be predicted with by default, measured anew.
+
+    What was measured is remembered, so that `digit-predict` does use it.
+    """
+    broken = [state.name for state in states if state.broken]
+    return [_choice(artifacts, name, broken) for name in names]
 
 
 def intact_files(artifacts: Path, names: Sequence[str]) -> list[models.FoundFile]:
@@ -183,19 +198,23 @@ def _probe(engine: Engine, path: Path) -> str:
     return lines[-1] if done.returncode else _WORKS
 
 
-def _choice(artifacts: Path, name: str) -> Choice:
+def _choice(artifacts: Path, name: str, broken: Sequence[str]) -> Choice:
     try:
-        file = models.find(name, artifacts=artifacts)
-        engine = backends.choose(file.format)
-        file.verify()
+        chosen = choice.choose(models.find_all(name, artifacts=artifacts), anew=True)
+        failed = [pair for pair, trial in chosen.trials if trial.failure]
+        usable = [p for p in chosen.pairs if p.engine.name not in broken and p not in failed]
+        if usable:
+            usable[0].file.verify()
     except DigitError as error:
         return Choice(name, error=str(error))
-    reason = (
-        "no faster engine is installed"
-        if engine.last_resort
-        else f"the first installed engine for .{file.format}"
+    measured = tuple(
+        Measured(str(pair.file.path), pair.engine.name, trial.images_per_s, trial.failure)
+        for pair, trial in chosen.trials
     )
-    return Choice(name, str(file.path), engine.name, f"smallest precision; {reason}")
+    if not usable:
+        return Choice(name, error="no installed engine works with its files", measured=measured)
+    best = usable[0]
+    return Choice(name, str(best.file.path), best.engine.name, chosen.reason, measured=measured)
 
 
 def _int8_notes(machine: Machine, files: Sequence[models.FoundFile]) -> list[str]:

@@ -21,8 +21,9 @@ def doctor(artifacts: Path | None, as_json: bool) -> None:
     """Show what predicts on this device, with what, and what would make it better.
 
     The CPU and those of its instructions that matter for int8, memory, Python, which
-    engines are installed and work, which file and engine digit-predict would use for each
-    model, and the pip line for what is missing.
+    engines are installed and work, which file and engine digit-predict will use for each
+    model, and the pip line for what is missing. The engines are measured anew, and the
+    result is remembered for digit-predict.
     """
     from dataclasses import asdict
 
@@ -41,7 +42,7 @@ def doctor(artifacts: Path | None, as_json: bool) -> None:
         notes.append(str(error))
     files = diagnosis.intact_files(folder, names)
     engines = diagnosis.engines(files, machine)
-    choices = diagnosis.choices(folder, names)
+    choices = diagnosis.choices(folder, names, engines)
     notes += diagnosis.notes(machine, engines, choices, files)
     if as_json:
         document = {
@@ -66,7 +67,7 @@ def _machine(machine: "Machine") -> str:
 
     flags = "unknown" if machine.flags is None else ", ".join(machine.flags) or "none"
     facts = {
-        "cpu": f"{machine.cpu}, {machine.architecture}",
+        "cpu": ", ".join(dict.fromkeys((machine.cpu, machine.architecture))),
         "flags": flags,
         "CPUs": f"{machine.usable_cpus} usable of {machine.cpus or 'unknown'}",
         "memory": f"{size(machine.memory)}, {size(machine.available_memory)} available",
@@ -96,10 +97,11 @@ def _state(engine: "EngineState") -> str:
 
 
 def _choices(choices: list["Choice"]) -> str:
-    rows = [
-        [choice.model, Path(choice.path).name, choice.engine or "-", choice.reason or "-"]
-        if choice.path
-        else [choice.model, "-", "-", "cannot be used, see below"]
-        for choice in choices
-    ]
-    return table(["model", "file", "engine", "because"], rows, left=4)
+    lines = []
+    for choice in choices:
+        if choice.path:
+            lines.append(f"{choice.model}: {Path(choice.path).name} on {choice.engine}")
+            lines.append(f"{'':<{len(choice.model)}}  {choice.reason}")
+        else:
+            lines.append(f"{choice.model}: cannot be used, see below")
+    return "\n".join(lines)

@@ -34,6 +34,10 @@ class ModelFileError(DigitError, ValueError):
     """A model file is damaged, or is not the file its manifest describes."""
 
 
+class ModelDamagedError(ModelFileError):
+    """The bytes of a model file are not those that its manifest describes."""
+
+
 class ContractError(ModelFileError):
     """A readable model file whose inputs and outputs are not the digit contract."""
 
@@ -42,9 +46,17 @@ class EngineNotInstalledError(DigitError, ImportError):
     """No installed inference engine can read the wanted file."""
 
 
+class PackageNotInstalledError(DigitError, ImportError):
+    """An optional package that this input needs is missing; names the pip line."""
+
+
 class EngineError(DigitError, RuntimeError):
     """An inference engine failed while running a valid model on valid pixels."""
 
 
 class OutputError(DigitError, OSError):
     """A result could not be written; what was there before is unchanged."""
+
+
+class ResultsError(DigitError, ValueError):
+    """A comparison's JSON is damaged, or holds results that cannot be set against others."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from digit_runtime.cpus import cpu_name, usable_cpus
+from digit_runtime.cpus import cpu_name, cpuinfo, usable_cpus
 
 # The instructions that multiply 8-bit numbers, and those without which engines are slow
 # or do not start, by the names that Linux gives them.
@@ -92,20 +92,15 @@ def look() -> Machine:
     )
 
 
-def _flags(cpuinfo: Path = Path("/proc/cpuinfo")) -> tuple[str, ...] | None:
+def _flags() -> tuple[str, ...] | None:
     if sys.platform == "darwin":
         return tuple(flag for name, flag in _MACOS_FLAGS.items() if _sysctl(name) == "1")
-    try:
-        lines = cpuinfo.read_text(errors="replace").splitlines()
-    except OSError:
+    told = cpuinfo()
+    flags = told.get("flags", told.get("Features"))  # So called on x86, and on Arm.
+    if flags is None:
         return None
-    for line in lines:
-        key, _, value = line.partition(":")
-        # "flags" on x86, "Features" on Arm; of the first core, the others are alike.
-        if key.strip() in ("flags", "Features"):
-            have = set(value.split())
-            return tuple(flag for flag in (*_X86_FLAGS, *_ARM_FLAGS) if flag in have)
-    return None
+    have = set(flags.split())
+    return tuple(flag for flag in (*_X86_FLAGS, *_ARM_FLAGS) if flag in have)
 
 
 def _memory(meminfo: Path) -> Mapping[str, int]:

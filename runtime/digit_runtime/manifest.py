@@ -13,7 +13,12 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final, TypeVar
 
 from digit_runtime.contract import CONTRACT_VERSION
-from digit_runtime.errors import ManifestError, ModelFileError, ModelNotFoundError
+from digit_runtime.errors import (
+    ManifestError,
+    ModelDamagedError,
+    ModelFileError,
+    ModelNotFoundError,
+)
 
 SCHEMA: Final = 1
 MANIFEST_NAME: Final = "manifest.json"
@@ -172,7 +177,8 @@ def verify_file(path: Path, file: ModelFile) -> None:
 
     Raises:
         ModelNotFoundError: There is no such file.
-        ModelFileError: It is truncated or changed.
+        ModelDamagedError: It is truncated or changed.
+        ModelFileError: It cannot be read.
     """
     try:
         data = path.read_bytes()
@@ -181,12 +187,12 @@ def verify_file(path: Path, file: ModelFile) -> None:
     except OSError as error:
         raise ModelFileError(f"{path}: cannot be read: {error.strerror}") from error
     if len(data) != file.bytes:
-        raise ModelFileError(
+        raise ModelDamagedError(
             f"{path}: has {len(data):,} bytes, its manifest says {file.bytes:,}; "
             "copy or export it again"
         )
     if hashlib.sha256(data).hexdigest() != file.sha256:
-        raise ModelFileError(
+        raise ModelDamagedError(
             f"{path}: differs from the file its manifest describes (sha256); "
             "copy or export it again"
         )

@@ -77,25 +77,20 @@ def files_of(directory: Path) -> list[FoundFile]:
     ]
 
 
-def find(
+def find_all(
     model: str | Path,
     format: str | None = None,
     precision: str | None = None,
-    engine: str = "auto",
     artifacts: Path | None = None,
-) -> FoundFile:
-    """Return the file to use for `model`, a name or the path of a model file.
-
-    Among several, files that an installed engine can read come first, numpy as the last
-    of the engines, then the smaller precision (int8 before float32), then the order of
-    the engine table.
+) -> list[FoundFile]:
+    """Return the files of `model`, a name or the path of a model file; at least one.
 
     Raises:
         ModelNotFoundError: No such file; says which there are.
         ManifestError: The manifest is damaged.
     """
     if Path(model).suffix.lstrip(".") in backends.FORMATS:
-        return _by_path(Path(model), format, precision)
+        return [find(model, format, precision)]
     folder = artifacts_folder(artifacts)
     directory = folder / model
     if not (directory / MANIFEST_NAME).is_file():
@@ -117,17 +112,18 @@ def find(
             f"{directory}: has no {asked} file; present: {have}. "
             "digit-export --format all writes all of them"
         )
-    return min(wanted, key=lambda file: _preference(file, engine))
+    return wanted
 
 
-def _preference(file: FoundFile, engine: str) -> tuple[bool, bool, int, int]:
-    readers = [e for e in backends.engines_for(file.format) if engine in ("auto", e.name)]
-    slow = all(reader.last_resort for reader in readers)
-    rank = PRECISIONS.index(file.precision) if file.precision in PRECISIONS else len(PRECISIONS)
-    return (not readers, slow, rank, backends.FORMATS.index(file.format))
+def find(
+    model_file: str | Path, format: str | None = None, precision: str | None = None
+) -> FoundFile:
+    """Return the model file at that path, with its manifest's entry where there is one.
 
-
-def _by_path(path: Path, format: str | None, precision: str | None) -> FoundFile:
+    Raises:
+        ModelNotFoundError: There is none, or it is of another format or precision.
+    """
+    path = Path(model_file)
     found = path.suffix.lstrip(".")
     if not path.is_file():
         raise ModelNotFoundError(f"{path}: no such model file")

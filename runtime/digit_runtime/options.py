@@ -31,7 +31,7 @@ def format_and_precision(command: F) -> F:
         "--format",
         "format_",
         type=click.Choice(FORMATS),
-        help="[default: one that an installed engine reads]",
+        help="[default: the one that is faster here]",
     )(command)
 
 
@@ -42,6 +42,17 @@ def engine(command: F) -> F:
         type=click.Choice(["auto", *(engine.name for engine in ENGINES)]),
         default="auto",
         show_default=True,
+        help="auto: the fastest of those installed, measured once and remembered.",
+    )(command)
+
+
+def orientation(command: F) -> F:
+    """Add --invert and --transpose."""
+    command = click.option(
+        "--transpose", is_flag=True, help="Exchange rows and columns of every image first."
+    )(command)
+    return click.option(
+        "--invert", is_flag=True, help="Invert the colours first: the input is dark on bright."
     )(command)
 
 
@@ -50,3 +61,14 @@ def as_json(command: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")(
         command
     )
+
+
+def result_style(command: F) -> F:
+    """Add --json, --csv and --markdown."""
+    for style, text in (
+        ("markdown", "Print a Markdown table."),
+        ("csv", "Print CSV."),
+        ("json", "Print JSON, for programs."),
+    ):
+        command = click.option(f"--{style}", "style", flag_value=style, help=text)(command)
+    return command

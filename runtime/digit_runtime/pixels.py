@@ -1,16 +1,17 @@
 """Read Kaggle's Digit Recognizer CSV files, in batches, with errors that can be acted on.
 
-numpy.loadtxt does the work. It is the fastest reader that numpy alone offers, and it
-accepts nothing but whole numbers from 0 to 255; only when it refuses a batch is that
-batch looked at cell by cell, to say which cell is wrong.
+A batch that is not of the plain form (see `digit_runtime.parse`) goes to numpy.loadtxt,
+which also takes spaces, but nothing except whole numbers from 0 to 255; only
+when it refuses, too, are the cells looked at one by one, to say which one is wrong.
 """
 
 import codecs
 import gzip
 import io
 import sys
+import warnings
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from functools import partial
 from itertools import chain, islice
@@ -20,13 +21,19 @@ from typing import Any, Final, TextIO, cast
 
 import numpy as np
 
+from digit_runtime import foreign
 from digit_runtime.contract import LABELS, PIXELS, Labels, Pixels
 from digit_runtime.errors import InputNotFoundError, InputReadError, PixelsError
+from digit_runtime.guard import Guard, PixelsWarning
+from digit_runtime.parse import parse_lines
 
 BATCH_ROWS: Final = 1024
 # A row of 785 cells needs about 3 kB; more than this without a line end is not a CSV.
 _LONGEST_LINE: Final = 1 << 16
 _GZIP_MAGIC: Final = b"\x1f\x8b"
+_WRONG_SEPARATORS: Final = {";": "semicolons", "\t": "tabs"}
+# What pandas writes as the header of a bare array; it cannot be a row, for 256 is no pixel.
+_COUNTED: Final = [str(column) for column in range(PIXELS)]
 _BYTE_ORDER_MARK: Final = codecs.BOM_UTF8.decode("latin-1")
 
 Batch = tuple[Pixels, Labels | None]
@@ -82,22 +89,29 @@ class PixelCsv:
         first = next(self._lines, "")
         if not first:
             raise PixelsError(f"{self.name}: is empty")
-        cells = [cell.strip().strip('"').lower() for cell in first.split(",")]
+        for separator, called in _WRONG_SEPARATORS.items():
+            if "," not in first and first.count(separator) >= PIXELS - 1:
+                raise PixelsError(f"{self.name}: is separated by {called}; expected commas")
         if not first.rstrip("\r\n").isprintable():
-            raise PixelsError(f"{self.name}: is not text; expected a CSV of digits")
-        if len(cells) == 1 and first.count(";") >= PIXELS - 1:
-            raise PixelsError(f"{self.name}: is separated by semicolons; expected commas")
-        is_header = not cells[0].isdecimal()
+            what = foreign.kind(first.encode("latin-1"))
+            hint = "; digit-predict and digit_runtime.read_pixels read it by its name"
+            raise PixelsError(
+                f"{self.name}: is {what or 'not text'}; expected a CSV of digits"
+                + hint * (foreign.is_image(what) or what in (foreign.NPY, foreign.ZIP))
+            )
+        cells = [cell.strip().strip('"').lower() for cell in first.split(",")]
+        is_header = cells == _COUNTED or not _is_number(cells[0])
         has_labels = len(cells) == PIXELS + 1
+        index = "" if cells[0] else "; leave out the index (in pandas: to_csv(index=False))"
         if len(cells) not in (PIXELS, PIXELS + 1):
             raise PixelsError(
                 f"{self.name}: line 1 has {len(cells)} column{'s' * (len(cells) != 1)}; "
-                f"expected {PIXELS} (pixel0 to pixel783), or {PIXELS + 1} with label first"
+                f"expected {PIXELS} (pixel0 to pixel783), or {PIXELS + 1} with label first{index}"
             )
         if is_header and has_labels != (cells[0] == "label"):
             raise PixelsError(
                 f"{self.name}: line 1, column 1 is {cells[0]!r}; with {len(cells)} columns "
-                f"it must be {'label' if has_labels else 'pixel0'!r}"
+                f"it must be {'label' if has_labels else 'pixel0'!r}{index}"
             )
         return ([] if is_header else [first]), has_labels
 
@@ -110,15 +124,9 @@ class PixelCsv:
 
     def _parse(self, batch: list[str], done: int) -> Batch:
         columns = PIXELS + self.has_labels
-        try:
-            # Before numpy 2.4, loadtxt takes 1.5 for 1 with a mere deprecation warning.
-            if any("." in line for line in batch):
-                raise ValueError
-            values = np.loadtxt(batch, dtype=np.uint8, delimiter=",", comments=None, ndmin=2)
-            if values.shape[1] != columns:
-                raise ValueError
-        except ValueError as error:
-            raise PixelsError(_explain(batch, self.name, done, columns)) from error
+        values = parse_lines(batch, columns)
+        if values is None:
+            values = self._parse_carefully(batch, done, columns)
         if not self.has_labels:
             return values, None
         labels = values[:, 0]
@@ -130,15 +138,41 @@ class PixelCsv:
             )
         return values[:, 1:], labels
 
+    def _parse_carefully(self, batch: list[str], done: int, columns: int) -> Pixels:
+        try:
+            # Before numpy 2.4, loadtxt takes 1.5 for 1 with a mere deprecation warning.
+            if any("." in line for line in batch):
+                raise ValueError
+            values = np.loadtxt(batch, dtype=np.uint8, delimiter=",", comments=None, ndmin=2)
+            if values.shape[1] != columns:
+                raise ValueError
+        except ValueError as error:
+            raise PixelsError(_explain(batch, self.name, done, columns)) from error
+        return values
+
 
 def read_csv(path: str | Path) -> tuple[Pixels, Labels | None]:
-    """Read a whole CSV: uint8 ``[N, 784]``, and uint8 ``[N]`` or None. See `PixelCsv`."""
+    """Read a whole CSV: uint8 ``[N, 784]``, and uint8 ``[N]`` or None. See `PixelCsv`.
+
+    Pixels that look inverted give a `PixelsWarning`.
+    """
     with PixelCsv(path) as source:
-        pixels, labels = zip(*source, strict=True)
+        return gather(source, source.name)
+
+
+def gather(batches: Iterable[Batch], name: str) -> tuple[Pixels, Labels | None]:
+    """Put all batches of the input called `name` together; see `read_csv`."""
+    guard = Guard(name)
+    pixels, labels = [], []
+    for rows, answers in batches:
+        guard.see(rows)
+        pixels.append(rows)
+        if answers is not None:
+            labels.append(answers)
+    for complaint in guard.complaints():
+        warnings.warn(complaint, PixelsWarning, stacklevel=3)
     whole = np.ascontiguousarray(np.concatenate(pixels))
-    if not source.has_labels:
-        return whole, None
-    return whole, np.concatenate([part for part in labels if part is not None])
+    return whole, np.concatenate(labels) if labels else None
 
 
 def read_labels(path: Path) -> Labels:
@@ -217,13 +251,30 @@ def _explain(batch: list[str], name: str, done: int, columns: int) -> str:
             if not (text.isascii() and text.isdecimal() and int(text) <= 255):
                 column = "label" if index < labels else f"pixel{index - labels}"
                 what = repr(text[:20]) if text else "an empty cell"
-                hint = " (for values from 0 to 1, multiply by 255 and round)" * (
-                    text.startswith(("0.", "1.0"))
-                )
                 return (
                     f"{name}: row {row}, column {column}: {what} is not a whole number "
-                    f"from 0 to 255{hint}"
+                    f"from 0 to 255{_float_hint(text, cells[labels:])}"
                 )
         if len(cells) != columns:
             return f"{name}: row {row} has {len(cells)} columns; expected {columns}"
     return f"{name}: rows {done + 1} to {done + len(batch)} cannot be read as whole numbers"
+
+
+def _float_hint(text: str, cells: list[str]) -> str:
+    try:
+        values = [float(cell) for cell in cells]
+    except ValueError:
+        return ""
+    if text.isdecimal() or not all(0 <= value <= 255 for value in values):
+        return ""
+    if max(values) <= 1:
+        return " (for values from 0 to 1, multiply by 255 and round)"
+    return " (write values from 0 to 255 without a decimal point)"
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -14,6 +15,7 @@ from digit_runtime.console import DigitCommand, native_stderr_silenced
 
 if TYPE_CHECKING:
     from digit_runtime.classifier import Classifier
+    from digit_runtime.contract import Labels
     from digit_runtime.score import Score
 
 
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     cls=DigitCommand,
     epilog="Example:  digit-predict test.csv --model cnn -o submission.csv",
 )
-@click.argument("csv", metavar="INPUT.csv", type=click.Path(path_type=Path, allow_dash=True))
+@click.argument("data", metavar="INPUT", type=click.Path(path_type=Path, allow_dash=True))
 @click.option(
     "--model",
     default="cnn",
@@ -49,10 +51,11 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="CSV of ImageId,Label to score against: prints accuracy and confusion matrix.",
 )
+@options.orientation
 @options.artifacts
 @options.as_json
 def predict(
-    csv: Path,
+    data: Path,
     model: str,
     format_: str | None,
     precision: str | None,
@@ -61,6 +64,8 @@ def predict(
     output: Path,
     probabilities: Path | None,
     labels: Path | None,
+    invert: bool,
+    transpose: bool,
     artifacts: Path | None,
     as_json: bool,
 ) -> None:
@@ -68,19 +73,27 @@ def predict(
 
     Columns are pixel0 to pixel783, whole numbers from 0 to 255, with or without the
     header; a label column is ignored. The output appears whole or not at all.
+
+    INPUT may also be a .npy or .npz file of uint8 [N, 784] or [N, 28, 28], an image file
+    with one digit, or a folder of such; the output then names them in a third column,
+    File. Images are centred as MNIST's were; dark on bright or bright on dark is found out.
     """
-    from digit_runtime.backends import faster_engine
+    from digit_runtime.backends import why_last_resort
     from digit_runtime.classifier import load
     from digit_runtime.errors import PixelsError
-    from digit_runtime.pixels import PixelCsv, read_labels
+    from digit_runtime.guard import Guard
+    from digit_runtime.inputs import open_pixels, oriented
+    from digit_runtime.pixels import read_labels
     from digit_runtime.score import score
-    from digit_runtime.submission import predict_csv
+    from digit_runtime.submission import predict_to_csv
 
     start = time.perf_counter()
     answers = read_labels(labels) if labels else None
-    with PixelCsv(csv) as source, ExitStack() as stack:
+    with open_pixels(data) as source, ExitStack() as stack:
         if source.has_labels:
             click.echo(f"note: ignoring the label column of {source.name}", err=True)
+        if source.files and invert:
+            raise click.UsageError("--invert is not for images: their colours are found out")
         with native_stderr_silenced():
             classifier = load(
                 model,
@@ -90,26 +103,28 @@ def predict(
                 threads=threads,
                 artifacts=artifacts,
             )
-        if engine == "auto" and (faster := faster_engine(classifier.engine)):
-            click.echo(
-                f"note: no engine for .{classifier.format} files is installed, so numpy "
-                f"predicts, slowly; for a fast one: {faster.pip_line}",
-                err=True,
-            )
-        digits = predict_csv(
+        if engine == "auto" and (why := why_last_resort(classifier.engine)):
+            click.echo(f"note: {why}", err=True)
+        guard = Guard(source.name, invert, transpose)
+        digits = predict_to_csv(
             classifier,
-            source,
+            oriented(source.batches, invert, transpose),
             _publish(output, stack),
             _publish(probabilities, stack) if probabilities else None,
+            files=source.files,
+            guard=guard,
         )
         if answers is not None and len(answers) != len(digits):
             raise PixelsError(
                 f"{labels}: has {len(answers):,} rows, {source.name} has {len(digits):,}"
             )
+    for complaint in guard.complaints():
+        click.echo(f"warning: {complaint}", err=True)
     seconds = time.perf_counter() - start
     result = score(digits, answers) if answers is not None else None
     summarise = _as_json if as_json else _as_text
-    click.echo(summarise(classifier, output, len(digits), seconds, result), err=str(output) == "-")
+    document = summarise(classifier, output, digits, source.files, seconds, result)
+    click.echo(document, err=str(output) == "-")
 
 
 def _publish(path: Path, stack: ExitStack) -> BinaryIO:
@@ -119,22 +134,40 @@ def _publish(path: Path, stack: ExitStack) -> BinaryIO:
 
 
 def _as_text(
-    classifier: "Classifier", output: Path, rows: int, seconds: float, result: "Score | None"
+    classifier: "Classifier",
+    output: Path,
+    digits: "Labels",
+    files: Sequence[str] | None,
+    seconds: float,
+    result: "Score | None",
 ) -> str:
     place = "standard output" if str(output) == "-" else output
-    plural = "s" * (classifier.threads != 1)
-    line = (
-        f"{rows:,} digits to {place} in {seconds:.1f} s: {classifier.path.name} on "
-        f"{classifier.engine}, {classifier.threads} thread{plural}"
-    )
-    return f"{line}\n{result}" if result else line
+    lines = [
+        f"{_counted(len(digits), 'digit')} to {place} in {seconds:.1f} s: {classifier.path.name} "
+        f"on {classifier.engine}, {_counted(classifier.threads, 'thread')}"
+    ]
+    if files and len(files) == 1:
+        lines.insert(0, f"{click.format_filename(files[0])}: {digits[0]}")
+    if result:
+        lines.append(str(result))
+    return "\n".join(lines)
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
 def _as_json(
-    classifier: "Classifier", output: Path, rows: int, seconds: float, result: "Score | None"
+    classifier: "Classifier",
+    output: Path,
+    digits: "Labels",
+    files: Sequence[str] | None,
+    seconds: float,
+    result: "Score | None",
 ) -> str:
     document = {
-        "rows": rows,
+        "rows": len(digits),
+        "digit": int(digits[0]) if files and len(files) == 1 else None,
         "output": str(output),
         "file": str(classifier.path),
         "model": classifier.model,

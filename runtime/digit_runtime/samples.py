@@ -9,7 +9,8 @@ import numpy as np
 
 from digit_runtime.contract import LABELS, Labels, Pixels, Probabilities, as_pixels
 from digit_runtime.errors import ModelNotFoundError, PixelsError
-from digit_runtime.pixels import read_csv, read_labels
+from digit_runtime.inputs import read_pixels
+from digit_runtime.pixels import read_labels
 
 REFERENCE_NAME = "reference.npz"
 
@@ -29,7 +30,7 @@ def from_csv(data: Path, labels: Path | None, rows: int) -> tuple[Pixels, Labels
     Raises:
         PixelsError: Bad rows, or as many labels as rows are not there.
     """
-    pixels, own = read_csv(data)
+    pixels, own = read_pixels(data)
     answers = read_labels(labels) if labels else own
     if answers is not None and len(answers) != len(pixels):
         raise PixelsError(f"{labels}: has {len(answers):,} rows, {data} has {len(pixels):,}")

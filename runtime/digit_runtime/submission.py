@@ -1,62 +1,87 @@
-"""From a CSV of pixels to Kaggle's submission CSV, in one streaming pass."""
+"""From pixels to Kaggle's submission CSV, in one streaming pass."""
 
+import csv
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice, repeat
 from typing import BinaryIO
 
 import numpy as np
 
 from digit_runtime.classifier import Classifier
 from digit_runtime.console import progress
-from digit_runtime.contract import LABELS, Labels, Probabilities
-from digit_runtime.pixels import PixelCsv
+from digit_runtime.contract import LABELS, Labels
+from digit_runtime.guard import Guard
+from digit_runtime.pixels import Batch
 from digit_runtime.prefetch import prefetch
 
-_HEADER = b"ImageId,Label\n"
-_PROBABILITIES_HEADER = ",".join(["ImageId", *(f"p{d}" for d in range(LABELS))]).encode() + b"\n"
+_HEADER = "ImageId,Label"
+_PROBABILITIES_HEADER = ",".join(["ImageId", *(f"p{d}" for d in range(LABELS))])
 
 
-def predict_csv(
+def predict_to_csv(
     classifier: Classifier,
-    source: PixelCsv,
+    batches: Iterable[Batch],
     submission: BinaryIO,
     probabilities: BinaryIO | None = None,
+    *,
+    files: Sequence[str] | None = None,
+    guard: Guard | None = None,
 ) -> Labels:
-    """Predict every row of `source`, writing as it goes; returns the digits, uint8 ``[N]``.
+    """Predict every row, writing as it goes; returns the digits, uint8 ``[N]``.
 
     The next rows are read while the current ones are predicted, and memory does not
-    grow with the file, apart from one byte a row for the result.
+    grow with the input, apart from one byte a row for the result.
 
     Args:
         classifier: Predicts.
-        source: The rows; a label column is ignored.
+        batches: The rows; labels are ignored.
         submission: Gets ``ImageId,Label`` and a line per row, ids from 1.
         probabilities: Gets ``ImageId,p0,...,p9`` and a line per row, if given.
+        files: The image file of each row; if given, a last column ``File``.
+        guard: Sees all rows and what was predicted for them.
 
     Raises:
         PixelsError, InputReadError: A bad row; names it.
         EngineError: The engine failed.
     """
-    submission.write(_HEADER)
+    ends = repeat("\n") if files is None else _file_cells(["File", *files])
+    header_end = next(ends)
+    submission.write(f"{_HEADER}{header_end}".encode())
     if probabilities:
-        probabilities.write(_PROBABILITIES_HEADER)
+        probabilities.write(f"{_PROBABILITIES_HEADER}{header_end}".encode())
     parts: list[Labels] = []
     done = 0
     with progress("predicting") as advance:
-        for pixels, _ in prefetch(source):
+        for pixels, _ in prefetch(batches):
             batch = classifier.predict_proba(pixels)
+            if guard:
+                guard.see_predicted(pixels, batch, classifier.predict_proba)
             digits = batch.argmax(axis=1).astype(np.uint8)
-            lines = [f"{i},{digit}\n" for i, digit in enumerate(digits.tolist(), start=done + 1)]
-            submission.write("".join(lines).encode())
+            numbered = enumerate(islice(ends, len(batch)), start=done + 1)
+            keys = [(str(i), end) for i, end in numbered]
+            submission.write(_lines(keys, map(str, digits.tolist())))
             if probabilities:
-                probabilities.write(_probability_lines(batch, done + 1))
+                probabilities.write(_lines(keys, map(_cells, batch.tolist())))
             parts.append(digits)
             done += len(pixels)
             advance(len(pixels))
     return np.concatenate(parts)
 
 
-def _probability_lines(batch: Probabilities, first: int) -> bytes:
-    rows = (
-        f"{i},{','.join(f'{p:.6g}' for p in row)}\n"
-        for i, row in enumerate(batch.tolist(), start=first)
-    )
-    return "".join(rows).encode()
+def _lines(keys: list[tuple[str, str]], values: Iterable[str]) -> bytes:
+    lines = (f"{i},{value}{end}" for (i, end), value in zip(keys, values, strict=True))
+    # A file's name need not be valid text; its bytes go out as they came.
+    return "".join(lines).encode(errors="surrogateescape")
+
+
+def _cells(probabilities: list[float]) -> str:
+    return ",".join(f"{p:.6g}" for p in probabilities)
+
+
+def _file_cells(names: Iterable[str]) -> Iterator[str]:
+    """Yield each name as the last cell of a line, quoted if need be, the line end included."""
+    for name in names:
+        cell = io.StringIO()
+        csv.writer(cell, lineterminator="\n").writerow(["", name])
+        yield cell.getvalue()

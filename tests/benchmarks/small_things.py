@@ -66,10 +66,11 @@ def overhead(pixels: Pixels) -> None:
 
 
 def cold_start(pixels: Pixels, folder: Path) -> None:
-    """Time a process from a CSV of one row to its label."""
+    """Time a process from a CSV of one row to its label; auto has measured the engines before."""
     one = folder / "one.csv"
     np.savetxt(one, pixels[:1], fmt="%d", delimiter=",")
-    for engine in ENGINES:
+    process("-c", PREDICT, one, "-o", os.devnull)
+    for engine in (*ENGINES, "auto"):
         options = (one, "--engine", engine, "-o", os.devnull)
         runs = [process("-c", PREDICT, *options) for _ in range(5)]
         wall, peak = (statistics.median(values) for values in zip(*runs, strict=True))

@@ -21,7 +21,7 @@ import sys, time
 import numpy as np
 from digit_runtime import load
 pixels = np.fromfile(sys.argv[2], np.uint8).reshape(-1, 784)
-run = load(sys.argv[1])._run
+run = load(sys.argv[1], artifacts=sys.argv[3], engine=sys.argv[4])._run
 start = time.perf_counter()
 for first in range(0, len(pixels), 64):
     run(pixels[first:first + 64])
@@ -68,9 +68,12 @@ def seconds(command: list[str], folder: Path, inner: bool = False) -> float:
 @click.option("--model", type=click.Choice(["mlp", "cnn"]), required=True)
 @click.option("--data", type=click.Path(path_type=Path, exists=True), default="data/test.csv")
 @click.option("--artifacts", type=click.Path(path_type=Path, exists=True))
+@click.option("--engine", default="auto", show_default=True)
 @click.option("--runs", default=3, show_default=True)
 @click.option("--with-keras", is_flag=True, help="Also Keras itself, which takes a minute a run.")
-def main(model: str, data: Path, artifacts: Path | None, runs: int, with_keras: bool) -> None:
+def main(
+    model: str, data: Path, artifacts: Path | None, engine: str, runs: int, with_keras: bool
+) -> None:
     """Print medians and ratios."""
     import tempfile
 
@@ -78,7 +81,7 @@ def main(model: str, data: Path, artifacts: Path | None, runs: int, with_keras: 
 
     folder = artifacts_folder(artifacts).absolute() / model
     data = data.absolute()
-    int8, float32 = (folder / f"onnx/{model}-{kind}.onnx" for kind in ("int8", "float32"))
+    float32 = folder / f"onnx/{model}-float32.onnx"
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
         raw = work / "pixels.u8"
@@ -89,8 +92,23 @@ def main(model: str, data: Path, artifacts: Path | None, runs: int, with_keras: 
 
         predict = "from digit_runtime.cli import predict; predict()"
         alternatives = {
-            "digit-predict": (python(predict, data, "--model", int8), False),
-            "bare engine, inference only": (python(BARE_ENGINE, int8, raw), True),
+            "digit-predict": (
+                python(
+                    predict,
+                    data,
+                    "--model",
+                    model,
+                    "--artifacts",
+                    folder.parent,
+                    "--engine",
+                    engine,
+                ),
+                False,
+            ),
+            "bare engine, inference only": (
+                python(BARE_ENGINE, model, raw, folder.parent, engine),
+                True,
+            ),
             "numpy.loadtxt, reading only": (python(LOADTXT, data), True),
             "pandas and onnxruntime float32": (python(BY_HAND, float32, data), False),
         }
@@ -101,7 +119,9 @@ def main(model: str, data: Path, artifacts: Path | None, runs: int, with_keras: 
             for key, (command, inner) in alternatives.items():
                 times[key].append(seconds(command, work, inner))
     ours = statistics.median(times["digit-predict"])
-    click.echo(f"{cpu_name()}, {usable_cpus()} CPUs, {model} int8, median of {runs} runs")
+    click.echo(
+        f"{cpu_name()}, {usable_cpus()} CPUs, {model} int8, engine {engine}, median of {runs} runs"
+    )
     for key, values in times.items():
         median = statistics.median(values)
         click.echo(

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from digit_export import run as story
 from digit_export.targets import TARGETS
-from digit_runtime import load
+from digit_runtime import backends, load
 from digit_runtime.manifest import Manifest, verify_file
 
 Run = Any
@@ -56,7 +56,8 @@ def test_recorded_accuracy_is_what_the_runtime_measures(
 ) -> None:
     pixels, labels = test_digits[0][:4000], test_digits[1][:4000]
     for file in exported.manifest["files"]:
-        predicted = load(exported.directory / file["path"]).predict(pixels)
+        engine = backends.choose(file["format"]).name
+        predicted = load(exported.directory / file["path"], engine=engine).predict(pixels)
         assert np.mean(predicted == labels) == pytest.approx(file["parity"]["test"]["accuracy"])
 
 

@@ -14,8 +14,12 @@ COMMANDS = {
     "digit-verify": "digit_runtime.cli:verify",
     "digit-doctor": "digit_runtime.cli:doctor",
     "digit-card": "digit_export.card_cli:card",
+    "digit-batch": "digit_batch.cli:batch",
 }
-HEAVY = {"tensorflow", "keras", "onnx", "onnxruntime", "tf2onnx", "pandas", "matplotlib"}
+HEAVY = {
+    *("tensorflow", "keras", "onnx", "onnxruntime", "tf2onnx", "pandas", "matplotlib"),
+    *("pyarrow", "ray"),
+}
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -1,10 +1,11 @@
 import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from digit_runtime.cpus import _cgroup_limit, cpu_name, usable_cpus
+from digit_runtime.cpus import _cgroup_limit, cpu_name, cpuinfo, usable_cpus
 
 
 @pytest.mark.parametrize(
@@ -20,6 +21,42 @@ def test_no_quota_is_no_limit(content: str, tmp_path: Path) -> None:
     (tmp_path / "cpu.max").write_text(content)
     assert _cgroup_limit(tmp_path) > 100_000
     assert _cgroup_limit(tmp_path / "nowhere") > 100_000
+
+
+X86 = "processor\t: 0\nmodel name\t: Intel N100\nflags\t\t: sse2 avx2\n\nprocessor\t: 1\n"
+ARM = "processor\t: 0\nFeatures\t: fp asimd\n\nprocessor\t: 1\nFeatures\t: fp\n"
+
+
+@pytest.mark.parametrize(
+    ("architecture", "content", "expected"),
+    [
+        ("x86_64", X86, {"processor": "0", "model name": "Intel N100", "flags": "sse2 avx2"}),
+        ("aarch64", ARM, {"processor": "0", "Features": "fp asimd"}),
+        ("armv7l", ARM, {"processor": "0", "Features": "fp asimd"}),
+        ("riscv64", "isa : rv64imafdc\n", {"isa": "rv64imafdc"}),
+        # An emulator on the other architecture.
+        ("aarch64", X86, {}),
+        ("x86_64", ARM, {}),
+    ],
+)
+def test_cpuinfo_is_that_of_the_first_core_of_this_architecture(
+    architecture: str,
+    content: str,
+    expected: dict[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(platform, "machine", lambda: architecture)
+    path = tmp_path / "cpuinfo"
+    path.write_text(content)
+    assert cpuinfo(path) == expected
+
+
+def test_odd_or_no_cpuinfo_is_survived(tmp_path: Path) -> None:
+    path = tmp_path / "cpuinfo"
+    assert cpuinfo(path) == {}
+    path.write_bytes(b"\0\xff junk\nmodel name")
+    assert cpuinfo(path)["model name"] == ""
 
 
 def test_there_is_a_cpu_and_it_has_a_name() -> None:

@@ -66,3 +66,26 @@ def test_min_max_is_scikit_learns(digits: tuple[Pixels, Labels]) -> None:
     low, high = pixels.min(axis=0), pixels.max(axis=0)
     span = np.where(high == low, 1, high - low)
     np.testing.assert_allclose(scaled, (pixels - low) / span, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", models.NAMES)
+def test_batch_normalization_is_folded_away(name: str, digits: tuple[Pixels, Labels]) -> None:
+    pixels, labels = digits[0][:256], digits[1][:256]
+    model = models.build(name, models.rescaling(), seed=1, batch_norm=True)
+    model.compile("adam", "sparse_categorical_crossentropy")
+    model.fit(pixels, labels, batch_size=64, epochs=2, verbose=0)
+    folded = models.folded(model)
+    plain = models.build(name, models.rescaling())
+    assert [layer_name(layer) for layer in folded.layers] == [layer_name(x) for x in plain.layers]
+    assert [w.shape for w in folded.weights] == [w.shape for w in plain.weights]
+    assert folded.inputs[0].name == "pixels"
+    np.testing.assert_allclose(
+        folded.predict(pixels, verbose=0), model.predict(pixels, verbose=0), atol=1e-5
+    )
+
+
+def test_a_network_without_normalization_folds_to_itself(digits: tuple[Pixels, Labels]) -> None:
+    model = models.build("cnn", models.min_max(digits[0][:500]), seed=3)
+    folded = models.folded(model)
+    for mine, theirs in zip(folded.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(mine, theirs)

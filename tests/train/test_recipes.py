@@ -2,8 +2,7 @@ import pytest
 from digit_train.recipes import RECIPES, Augmentation, Phase, Recipe
 
 TWO = Recipe(
-    phases=(Phase(30, 1e-3, "one-cycle"), Phase(12, 5e-4, "one-cycle")),
-    batch_size=128,
+    phases=(Phase(30, 1e-3, "one-cycle", 128), Phase(12, 5e-4, "one-cycle", 128)),
     optimizer="adamw",
     validation_fraction=0.05,
     scaling="rescale",
@@ -14,7 +13,7 @@ def test_the_notebooks_recipes_are_its_own() -> None:
     for model, epochs in (("mlp", 50), ("cnn", 15)):
         recipe = RECIPES["notebook", model]
         assert recipe.epochs == epochs
-        assert (recipe.optimizer, recipe.batch_size) == ("sgd", 32)
+        assert (recipe.optimizer, recipe.phases[0].batch_size) == ("sgd", 32)
         assert recipe.validation_fraction == 0.2
         assert recipe.phases[0].learning_rate == 0.01
         assert recipe.phases[0].augmentation is None

@@ -76,7 +76,12 @@ def test_resume_continues_exactly(
 ) -> None:
     """Shuffling, augmentation, dropout, schedule and optimizer all go on where they were."""
     data = write_pixels(tmp_path / "train.csv", digits[0][:400], digits[1][:400])
-    small = replace(recipes.RECIPES["edge", model], validation_fraction=0.25, batch_size=100)
+    recipe = recipes.RECIPES["edge", model]
+    small = replace(
+        recipe,
+        validation_fraction=0.25,
+        phases=tuple(replace(phase, batch_size=100) for phase in recipe.phases),
+    )
     monkeypatch.setitem(recipes.RECIPES, ("edge", model), small)
     epochs = 3
     whole = tmp_path / "whole"
@@ -152,7 +157,7 @@ def test_a_diverging_training_stops_with_its_reason(
 ) -> None:
     hot = replace(
         recipes.RECIPES["notebook", "mlp"],
-        phases=(recipes.Phase(epochs=2, learning_rate=1e30, schedule="constant"),),
+        phases=(recipes.Phase(epochs=2, learning_rate=1e30, schedule="constant", batch_size=32),),
     )
     monkeypatch.setitem(recipes.RECIPES, ("notebook", "mlp"), hot)
     result = run(train, "--model", "mlp", "--data", data, "--recipe", "notebook", "--out", "out")

@@ -55,18 +55,18 @@ def fit(
         ResumeError: See `Checkpoint.load`.
     """
     count = split(recipe, len(pixels))
-    steps = math.ceil(count / recipe.batch_size)
     if resume:
         model, history = checkpoint.load()
     else:
         scale = (
             models.min_max(pixels[:count]) if recipe.scaling == "min-max" else models.rescaling()
         )
-        model, history = models.build(name, scale, recipe.dropout, seed), []
+        model, history = models.build(name, scale, recipe.dropout, seed, recipe.batch_norm), []
     training = _Batches(pixels[:count], labels[:count], recipe, seed)
     validation = _plain_batches(pixels[count:], labels[count:])
     for epoch in range(len(history) + 1, recipe.epochs + 1):
         phase, epoch_of_phase = recipe.at(epoch)
+        steps = math.ceil(count / phase.batch_size)
         if epoch_of_phase == 1:
             model.compile(
                 optimizer=_optimizer(recipe, phase, steps),
@@ -99,13 +99,6 @@ def fit(
         checkpoint.save(model, history)
         report(history[-1])
     return model, history
-
-
-def weights_only(model: keras.Model) -> keras.Model:
-    """Return a copy without optimizer state, as it is published."""
-    copy = type(model).from_config(model.get_config())
-    copy.set_weights(model.get_weights())
-    return copy
 
 
 def _optimizer(recipe: Recipe, phase: Phase, steps: int) -> keras.optimizers.Optimizer:
@@ -154,7 +147,7 @@ class _Batches:
                 chosen = distort(chosen, seed, settings)
             return chosen, tf.gather(self.targets, rows)
 
-        rows = tf.data.Dataset.from_tensor_slices(order).batch(self.recipe.batch_size)
+        rows = tf.data.Dataset.from_tensor_slices(order).batch(phase.batch_size)
         return rows.enumerate().map(batch).prefetch(2)
 
 

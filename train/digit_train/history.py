@@ -48,6 +48,7 @@ def draw(history: list[Epoch], path: Path, title: str) -> None:
         OutputError: The file cannot be written.
     """
     from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator
 
     epochs = [epoch.epoch for epoch in history]
     figure = Figure(figsize=(9, 3.6), layout="constrained")
@@ -64,6 +65,8 @@ def draw(history: list[Epoch], path: Path, title: str) -> None:
         right.plot(epochs, errors, style, color=color)
     right.set(xlabel="epoch", ylabel="error rate (%)", yscale="log")
     left.yaxis.set_minor_formatter("{x:g}")
+    right.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    right.yaxis.set_minor_formatter("")
     for axes in (left, right):
         axes.yaxis.set_major_formatter("{x:g}")
         axes.grid(alpha=0.3, which="both")

@@ -15,7 +15,7 @@ from digit_runtime.errors import PixelsError
 from digit_runtime.manifest import MANIFEST_NAME, Manifest
 from digit_runtime.pixels import read_csv, read_labels
 
-from digit_train import fit, history
+from digit_train import fit, history, models
 from digit_train.checkpoint import Checkpoint, ResumeError
 from digit_train.datacard import sha256_of
 from digit_train.recipes import RECIPES
@@ -74,7 +74,7 @@ def train(
             "or delete that folder to start anew"
         )
     model, epochs_done = fit.fit(name, recipe, pixels, labels, seed, checkpoint, resume, report)
-    model = fit.weights_only(model)
+    model = models.folded(model)
     training = {
         "recipe": recipe_name,
         "seed": seed,

@@ -75,7 +75,7 @@ class Engine:
         """
         try:
             return importlib.import_module(self.module)
-        except ImportError as error:
+        except Exception as error:  # A package built for other versions fails in any way.
             reason = str(error).strip().split("\n", 1)[0][:200]
             raise EngineNotInstalledError(
                 f"the engine {self.name} cannot be imported: {reason}"
@@ -128,7 +128,18 @@ def choose(format: str, name: str = "auto") -> Engine:
     )
 
 
-def faster_engine(name: str) -> Engine | None:
-    """Return what to install instead of `name` if that is the last resort, else None."""
+def why_last_resort(name: str) -> str | None:
+    """Return why the engine of that name must do and what to do, if it is the last resort."""
     (used,) = (e for e in ENGINES if e.name == name)
-    return next(e for e in ENGINES if e.format == used.format) if used.last_resort else None
+    if not used.last_resort:
+        return None
+    faster = [e for e in ENGINES if e.format == used.format and not e.last_resort]
+    if broken := [e.name for e in faster if e.installed_package()]:
+        return (
+            f"{' and '.join(broken)} cannot be used here, so {name} predicts, slowly; "
+            "digit-doctor says why"
+        )
+    return (
+        f"no engine for .{used.format} files is installed, so {name} predicts, slowly; "
+        f"for a fast one: {faster[0].pip_line}"
+    )

@@ -1,0 +1,215 @@
+"""The results of a comparison, and their JSON; docs/compare.md explains every field.
+
+Whoever changes a field's name or meaning raises `SCHEMA`.
+"""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from types import UnionType
+from typing import Any, Final, TypeVar, get_args, get_origin, get_type_hints
+
+from digit_runtime.comparison.conditions import Conditions
+from digit_runtime.comparison.rounds import Plan
+from digit_runtime.contract import Pixels
+from digit_runtime.errors import InputNotFoundError, ResultsError
+from digit_runtime.machine import Machine
+
+SCHEMA: Final = 2
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One file on one engine. Low and high are the ends of 95 % confidence intervals."""
+
+    model: str
+    format: str
+    precision: str
+    engine: str
+    engine_version: str
+    sha256: str
+    bytes: int
+    load_ms: float
+    first_ms: float
+    p50_ms: float
+    p50_low_ms: float
+    p50_high_ms: float
+    p95_ms: float
+    p99_ms: float
+    runs: int
+    rounds: int
+    images_per_s: float
+    images_per_s_low: float
+    images_per_s_high: float
+    batch: int
+    batches: dict[str, float]
+    peak_bytes: int | None
+    rows: int
+    accuracy: float | None
+    accuracy_low: float | None
+    accuracy_high: float | None
+    energy_mj: float | None
+    rank: int = 1
+    tie: bool = False
+
+    @property
+    def key(self) -> tuple[str, str, str, str]:
+        """What makes it the same row in another comparison."""
+        return (self.model, self.format, self.precision, self.engine)
+
+    @property
+    def p50_interval(self) -> tuple[float, float]:
+        """The ends of the median latency's interval, in milliseconds."""
+        return (self.p50_low_ms, self.p50_high_ms)
+
+    @property
+    def accuracy_interval(self) -> tuple[float, float] | None:
+        """The ends of the accuracy's interval, from 0 to 1; None without labels."""
+        if self.accuracy_low is None or self.accuracy_high is None:
+            return None
+        return (self.accuracy_low, self.accuracy_high)
+
+    def __str__(self) -> str:
+        return f"{self.model} {self.format} {self.precision} on {self.engine}"
+
+
+@dataclass(frozen=True)
+class Device:
+    """Where it was measured."""
+
+    cpu: str
+    architecture: str
+    usable_cpus: int
+    system: str
+    python: str
+
+    @classmethod
+    def of(cls, machine: Machine) -> "Device":
+        """Return what a comparison keeps of a machine."""
+        return cls(**{field.name: getattr(machine, field.name) for field in fields(cls)})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """With what it was measured."""
+
+    threads: int
+    rounds: int
+    seconds: float
+    rows: int
+    data_sha256: str
+    """Of the rows' pixels, so that accuracies can be told to be of the same digits."""
+
+    @classmethod
+    def of(cls, plan: Plan, pixels: Pixels) -> "Settings":
+        """Return the settings of a plan for uint8 ``[N, 784]``."""
+        digest = hashlib.sha256(pixels.tobytes()).hexdigest()
+        return cls(plan.threads, plan.rounds, plan.seconds, len(pixels), digest)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All that one run of digit-compare found."""
+
+    device: Device
+    settings: Settings
+    before: Conditions
+    after: Conditions
+    warnings: list[str]
+    failures: list[str]
+    interrupted: bool
+    """Whether Ctrl-C ended it before all rounds were measured."""
+    rows: list[Row]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the document that `read` reads."""
+        return {
+            "schema": SCHEMA,
+            "device": asdict(self.device),
+            "settings": asdict(self.settings),
+            "conditions": {
+                "before": asdict(self.before),
+                "after": asdict(self.after),
+                "warnings": self.warnings,
+            },
+            "interrupted": self.interrupted,
+            "failures": self.failures,
+            "results": [asdict(row) for row in self.rows],
+        }
+
+
+def read(path: Path) -> Comparison:
+    """Read what ``digit-compare --json`` wrote.
+
+    Raises:
+        InputNotFoundError: There is no such file.
+        ResultsError: It is not JSON, of another schema, or lacks a field.
+    """
+    try:
+        document = json.loads(path.read_bytes(), parse_constant=_refuse_constant)
+    except FileNotFoundError as error:
+        raise InputNotFoundError(f"{path}: no such file") from error
+    except OSError as error:
+        raise ResultsError(f"{path}: cannot be read: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise ResultsError(f"{path}: is not JSON; digit-compare --json writes it") from error
+    try:
+        return _comparison(document)
+    except ResultsError as error:
+        raise ResultsError(f"{path}: {error}") from error
+
+
+def _comparison(document: object) -> Comparison:
+    if not isinstance(document, dict) or "schema" not in document:
+        raise ResultsError("is not a result of digit-compare --json")
+    if document["schema"] != SCHEMA:
+        raise ResultsError(
+            f"has schema {document['schema']}; this version reads schema {SCHEMA}: measure again, "
+            "or update digit-runtime"
+        )
+    conditions = document.get("conditions")
+    if not isinstance(conditions, dict) or not isinstance(document.get("results"), list):
+        raise ResultsError("lacks 'conditions' or 'results'")
+    rows = [_build(Row, entry, f"result {n}") for n, entry in enumerate(document["results"], 1)]
+    if not all(row.p50_ms > 0 and row.bytes > 0 for row in rows):
+        raise ResultsError("has a result whose p50_ms or bytes is not above 0")
+    rest = {
+        "device": _build(Device, document.get("device"), "'device'"),
+        "settings": _build(Settings, document.get("settings"), "'settings'"),
+        "before": _build(Conditions, conditions.get("before"), "'before'"),
+        "after": _build(Conditions, conditions.get("after"), "'after'"),
+        "warnings": conditions.get("warnings"),
+        "failures": document.get("failures"),
+        "interrupted": document.get("interrupted"),
+        "rows": rows,
+    }
+    return _build(Comparison, rest, "it")
+
+
+def _build(kind: type[T], entry: object, where: str) -> T:
+    """Make a dataclass from a JSON object; fields that it does not know are left out."""
+    if not isinstance(entry, dict):
+        raise ResultsError(f"{where} is not an object")
+    hints = get_type_hints(kind)
+    for name, hint in hints.items():
+        if name not in entry or not _fits(entry[name], hint):
+            raise ResultsError(f"{where} lacks {name!r}, or has another type there")
+    return kind(**{name: entry[name] for name in hints})
+
+
+def _fits(value: object, hint: Any) -> bool:
+    if isinstance(hint, UnionType):
+        return any(_fits(value, option) for option in get_args(hint))
+    if get_origin(hint) is dict:
+        return isinstance(value, dict) and all(_fits(v, get_args(hint)[1]) for v in value.values())
+    if get_origin(hint) is list:
+        return isinstance(value, list) and all(_fits(item, get_args(hint)[0]) for item in value)
+    if isinstance(value, bool):
+        return hint is bool
+    return isinstance(value, (int, float) if hint is float else hint)
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")

@@ -1,0 +1,57 @@
+"""Files of other makers' formats: what one is, and its reader's failures in our words."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from digit_runtime.errors import DigitError, InputNotFoundError, InputReadError, PixelsError
+
+NPY: Final = "a NumPy array"
+ZIP: Final = "a zip archive"
+_STARTS: Final = {
+    b"\x93NUMPY": NPY,
+    b"PK\x03\x04": ZIP,
+    b"\x89PNG": "a PNG image",
+    b"\xff\xd8\xff": "a JPEG image",
+    b"GIF8": "a GIF image",
+    b"BM": "a BMP image",
+    b"II*\x00": "a TIFF image",
+    b"MM\x00*": "a TIFF image",
+    b"RIFF": "a WebP image",
+    b"\xff\xfe": "UTF-16 text",
+    b"\xfe\xff": "UTF-16 text",
+}
+HEAD: Final = max(map(len, _STARTS))
+
+
+def kind(head: bytes) -> str | None:
+    """Return what a file that starts with `head` is, such as "a PNG image", if known."""
+    return next((name for start, name in _STARTS.items() if head.startswith(start)), None)
+
+
+def is_image(kind: str | None) -> bool:
+    """Tell whether that kind is an image."""
+    return kind is not None and kind.endswith("image")
+
+
+@contextmanager
+def reading(name: str, expected: str) -> Iterator[None]:
+    """Turn whatever a reader of `expected` raises inside into a `DigitError` of one line.
+
+    Raises:
+        InputNotFoundError: There is no such file.
+        InputReadError: The system refuses to read it.
+        PixelsError: It is damaged, or not `expected`.
+    """
+    try:
+        yield
+    except DigitError:
+        raise
+    except FileNotFoundError as error:
+        raise InputNotFoundError(f"{name}: no such file") from error
+    # On damaged files readers raise SyntaxError, KeyError, MemoryError and much else.
+    except Exception as error:
+        if isinstance(error, OSError) and error.strerror:
+            raise InputReadError(f"{name}: cannot be read: {error.strerror}") from error
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise PixelsError(f"{name}: cannot be read as {expected}: {reason}") from error

@@ -1,0 +1,215 @@
+"""digit-batch against digit-predict: rows a second, fixed cost, memory, and a billion images.
+
+    python tests/benchmarks/batch.py --model mlp --model cnn --memory 1 --memory 2 --memory 4
+
+The rows are the real ones in a random order, drawn as often as needed. Every time is that
+of a whole process, start and end included; the alternatives take turns and medians are
+kept. The fixed cost is the time for a single row. Memory is Linux's proportional set size,
+which counts shared pages once, of the command, Ray and the workers, sampled as they run.
+"""
+
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import click
+import numpy as np
+from digit_runtime.console import table
+from digit_runtime.contract import PIXELS, Pixels
+from digit_runtime.cpus import cpu_name, usable_cpus
+
+SCRIPTS: Final = {
+    "digit-predict": "from digit_runtime.cli import predict; predict()",
+    "digit-batch": "from digit_batch.cli import batch; batch()",
+}
+BILLION: Final = 1_000_000_000
+CHUNK: Final = 10_000
+SAMPLE_S: Final = 0.2
+
+
+def write(path: Path, pixels: Pixels, rows: int) -> Path:
+    """Write `rows` of the digits, in random order, without holding them all."""
+    random = np.random.default_rng(0)
+    with path.open("wb") as stream:
+        if path.suffix == ".npy":
+            header = {"descr": "|u1", "fortran_order": False, "shape": (rows, PIXELS)}
+            np.lib.format.write_array_header_1_0(stream, header)
+        for start in range(0, rows, CHUNK):
+            chosen = pixels[random.integers(0, len(pixels), min(CHUNK, rows - start))]
+            if path.suffix == ".npy":
+                stream.write(chosen.tobytes())
+            else:
+                np.savetxt(stream, chosen, fmt="%d", delimiter=",")
+    return path
+
+
+def start(command: str, data: Path, model: str) -> subprocess.Popen[str]:
+    """Start a command; its first word is the program."""
+    program, *options = command.split()
+    out = data.parent / "out"
+    shutil.rmtree(out, ignore_errors=True)
+    target = out if program == "digit-batch" else data.parent / "out.csv"
+    options += ["--model", model, "--precision", "int8", "-o", str(target)]
+    return subprocess.Popen(
+        [sys.executable, "-c", SCRIPTS[program], str(data), *options],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(process: subprocess.Popen[str]) -> None:
+    """Wait for a command, which must succeed."""
+    _, errors = process.communicate()
+    if process.returncode:
+        raise click.ClickException(errors)
+
+
+def seconds(command: str, data: Path, model: str) -> float:
+    """Return the wall time of a command."""
+    begin = time.perf_counter()
+    finish(start(command, data, model))
+    return time.perf_counter() - begin
+
+
+def descendants(pid: int) -> Iterator[int]:
+    """Yield the processes that a process started, and those that they did."""
+    yield pid
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            children = task.read_text().split()
+        except OSError:  # It has just ended.
+            continue
+        for child in children:
+            yield from descendants(int(child))
+
+
+def megabytes(pid: int) -> tuple[str, float]:
+    """Return the name of a process and its proportional set size."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+        name = Path(f"/proc/{pid}/cmdline").read_text().split("\0")[0]
+    except OSError:  # It has just ended.
+        return "", 0
+    return name, next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1e3
+
+
+def peaks(command: str, data: Path, model: str) -> tuple[float, float, float]:
+    """Return the peak megabytes of the command, of its largest worker, and of all together."""
+    process = start(command, data, model)
+    own = worker = total = 0.0
+    while process.poll() is None:
+        sizes = {pid: megabytes(pid) for pid in descendants(process.pid)}
+        workers = [size for name, size in sizes.values() if "MapWorker" in name]
+        own = max(own, sizes[process.pid][1])
+        worker = max([worker, *workers])
+        total = max(total, sum(size for _, size in sizes.values()))
+        time.sleep(SAMPLE_S)
+    finish(process)
+    return own, worker, total
+
+
+def speed(
+    model: str, one: Path, many: Path, rows: int, runs: int, workers: int
+) -> tuple[list[list[str]], float]:
+    """Return the table's rows, and the rows/s of the most workers, fixed cost left out."""
+    cut = f"--part-rows {max(1, rows // (10 * workers))}"
+    pairs = [
+        (f"digit-predict --threads {n}", f"digit-batch --workers {n} {cut}")
+        for n in dict.fromkeys((1, workers))
+    ]
+    commands = [command for pair in pairs for command in pair]
+    fixed: dict[str, list[float]] = {command: [] for command in commands}
+    whole: dict[str, list[float]] = {command: [] for command in commands}
+    for _ in range(runs):
+        for command in commands:
+            fixed[command].append(seconds(command, one, model))
+            whole[command].append(seconds(command, many, model))
+    lines = []
+    rate = 0.0
+    for reference, command in ((pair[0], command) for pair in pairs for command in pair):
+        spent, idle = statistics.median(whole[command]), statistics.median(fixed[command])
+        rate = (rows - 1) / (spent - idle)
+        base = statistics.median(whole[reference]) - statistics.median(fixed[reference])
+        lines.append(
+            [
+                *(model, command.removesuffix(f" {cut}"), f"{rows:,}"),
+                *(f"{spent:.2f}", f"{idle:.2f}", f"{rows / spent:,.0f}", f"{rate:,.0f}"),
+                f"{(spent - idle) / base - 1:+.1%}",
+            ]
+        )
+    return lines, rate
+
+
+def billion(model: str, rate: float, workers: int, price: float | None) -> str:
+    """Return what follows for a billion images."""
+    hours = BILLION / rate / 3600
+    cost = f"{hours:,.1f} x the price of a machine hour"
+    if price is not None:
+        cost = f"{hours:,.1f} x {price:g} = {hours * price:,.2f}"
+    machines = ", ".join(f"{-(-hours // n):,.0f} for {n} h" for n in (1, 8, 24))
+    return (
+        f"{model}: 1,000,000,000 images / {rate:,.0f} rows/s / 3,600 s = {hours:,.1f} machine "
+        f"hours ({workers} workers a machine); machines: {machines}; cost: {cost}"
+    )
+
+
+@click.command()
+@click.option("--model", "models", type=click.Choice(["mlp", "cnn"]), multiple=True)
+@click.option("--data", type=click.Path(path_type=Path, exists=True), default="data/test.csv")
+@click.option("--format", "suffix", type=click.Choice(["npy", "csv"]), default="npy")
+@click.option("--mlp-rows", default=2_000_000, show_default=True)
+@click.option("--cnn-rows", default=100_000, show_default=True)
+@click.option("--runs", default=3, show_default=True)
+@click.option("--workers", default=usable_cpus(), show_default=True)
+@click.option("--memory", "millions", type=float, multiple=True, help="Millions of rows.")
+@click.option("--price", type=float, help="Of a machine like this one for an hour.")
+def main(
+    models: tuple[str, ...],
+    data: Path,
+    suffix: str,
+    mlp_rows: int,
+    cnn_rows: int,
+    runs: int,
+    workers: int,
+    millions: tuple[float, ...],
+    price: float | None,
+) -> None:
+    """Print what was measured, and what follows from it for a billion images."""
+    from digit_runtime import read_csv
+
+    pixels = read_csv(data)[0]
+    click.echo(f"{cpu_name()}, {usable_cpus()} CPUs, .{suffix}, median of {runs} runs\n")
+    with tempfile.TemporaryDirectory() as name:
+        one = write(Path(name, f"one.{suffix}"), pixels, 1)
+        lines: list[list[str]] = []
+        rates: dict[str, float] = {}
+        for model in models:
+            rows = {"mlp": mlp_rows, "cnn": cnn_rows}[model]
+            many = write(Path(name, f"many.{suffix}"), pixels, rows)
+            measured, rates[model] = speed(model, one, many, rows, runs, workers)
+            lines += measured
+        if lines:
+            header = ["model", "command", "rows", "seconds", "one row\ns", "rows/s"]
+            header += ["rows/s after\nthe first", "time after the first\nto digit-predict's"]
+            click.echo(table(header, lines, left=2) + "\n")
+        for model, rate in rates.items():
+            click.echo(billion(model, rate, workers, price))
+        lines = []
+        for rows in (round(million * 1e6) for million in millions):
+            many = write(Path(name, f"many.{suffix}"), pixels, rows)
+            found = peaks(f"digit-batch --workers {workers}", many, "mlp")
+            lines.append([f"{rows:,}", *(f"{size:,.0f}" for size in found)])
+        if lines:
+            header = ["rows", "command MB", "largest\nworker MB", "with Ray\nMB"]
+            click.echo("\n" + table(header, lines))
+
+
+if __name__ == "__main__":
+    main()
