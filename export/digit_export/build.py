@@ -3,7 +3,7 @@
 import hashlib
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Final
@@ -18,6 +18,7 @@ from digit_runtime.manifest import ModelFile, Parity
 
 from digit_export.data import Rows
 from digit_export.errors import ConversionError
+from digit_export.evidence import Evidence
 from digit_export.network import Network
 from digit_export.parity import Comparison
 from digit_export.quiet import quiet
@@ -34,9 +35,12 @@ class Built:
     target: Target
     content: bytes = b""
     parity: Mapping[str, Parity] = field(default_factory=dict)
+    evidence: Mapping[str, Evidence] = field(default_factory=dict)
     misses: Sequence[str] = ()
     reproduced: bool = False
-    """Whether it is, to the byte, a file with recorded figures, which `parity` then are."""
+    """Whether it is, to the byte, a file with recorded figures, which `parity` then are.
+
+    Its recorded evidence holds then, too; `evidence` is empty."""
 
 
 def build(
@@ -70,11 +74,10 @@ def build(
             content = _convert(target, network, calibration)
             known = recorded.get(target)
             if known and known.sha256 == hashlib.sha256(content).hexdigest():
-                _, misses = _check(name, target, content, answers, ["validation"], report)
-                yield Built(target, content, known.parity, misses, reproduced=True)
+                built = _check(name, target, content, answers, ["validation"], report)
+                yield replace(built, parity=known.parity, evidence={}, reproduced=True)
             else:
-                parity, misses = _check(name, target, content, answers, list(checked), report)
-                yield Built(target, content, parity, misses)
+                yield _check(name, target, content, answers, list(checked), report)
         except (ConversionError, ModelFileError, EngineError) as error:
             # A file that its engine cannot run is as good as none, but others may be.
             yield Built(target, misses=[str(error)])
@@ -128,8 +131,8 @@ def _check(
     answers: _Answers,
     splits: Sequence[str],
     report: Callable[[str], None],
-) -> tuple[dict[str, Parity], list[str]]:
-    parity, misses = {}, []
+) -> Built:
+    parity, evidence, misses = {}, {}, []
     with tempfile.TemporaryDirectory(prefix="digit-export-") as folder:
         path = Path(folder) / Path(target.path(name)).name
         path.write_bytes(content)
@@ -144,8 +147,9 @@ def _check(
             exported = _predict(classifier, rows.pixels, advance)
         comparison = Comparison(expected, exported, rows.labels)
         parity[split] = comparison.figures()
+        evidence[split] = Evidence.of(comparison, rows)
         misses += [f"{split} {miss}" for miss in comparison.misses(target.gate)]
-    return parity, misses
+    return Built(target, content, parity, evidence, misses)
 
 
 def _predict(

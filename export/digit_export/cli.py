@@ -8,7 +8,7 @@ from digit_runtime.console import DigitCommand
 from digit_runtime.options import as_json
 from digit_train import options
 
-from digit_export import class_names_option, scale_option
+from digit_export import class_names_option, scale_option, tolerance
 from digit_export.targets import FORMATS, PRECISIONS
 
 
@@ -61,6 +61,15 @@ from digit_export.targets import FORMATS, PRECISIONS
     help="Their labels.  [default: test_labels.csv beside --data, if there]",
 )
 @options.seed("Of the rows drawn for calibration.")
+@click.option(
+    "--tolerance",
+    "limits",
+    multiple=True,
+    callback=tolerance.parse,
+    metavar="LIMIT=NUMBER",
+    help=f"Another limit in the gates, a fraction, of {', '.join(tolerance.LIMITS)}; recorded "
+    "in the manifest. May be repeated.",
+)
 @click.option("--force", is_flag=True, help="Export what is up to date, too.")
 @as_json
 def export(
@@ -74,6 +83,7 @@ def export(
     test_data: Path | None,
     test_labels: Path | None,
     seed: int,
+    limits: dict[str, float],
     force: bool,
     as_json: bool,
 ) -> None:
@@ -81,14 +91,15 @@ def export(
 
     Every file is run by the engine that will run it, on the rows held out from training
     and on the test rows, and compared with Keras. One that misses its gate is not
-    published; then the exit status is 1.
+    published; then the exit status is 1. What changed is told in report.html in --artifacts,
+    and row by row in flips.csv and flips.png of each model.
 
     A model of your own takes 784, 28x28 or 28x28x1 pixels, uint8 or float, and gives
     probabilities or logits of 2 to 256 classes. What it lacks is added: scaling, reshaping,
     softmax. --data must be labelled with its classes, by name or counted from 0. Its files
     go to the folder of --artifacts that has the name of its file.
     """
-    from digit_export import report, run, sources
+    from digit_export import page, report, run, sources
     from digit_export.data import Data
     from digit_export.targets import select
 
@@ -101,13 +112,14 @@ def export(
     )
     if model == "all" and (class_names or scale):
         raise click.UsageError("--class-names and --scale are of one model: give --model")
+    targets = tolerance.apply(select(format_, precision), limits)
     found = sources.find(model, artifacts, class_names, scale)
     rows = Data(data, test)
     documents, missed = [], 0
     for source in found:
         outcomes = run.export(
             source,
-            select(format_, precision),
+            targets,
             rows,
             seed,
             force,
@@ -117,6 +129,7 @@ def export(
         documents.append(report.as_json(source, outcomes))
         if not as_json:
             click.echo(f"{report.as_table(source, outcomes)}\n")
+    pages = [page.write(folder) for folder in dict.fromkeys(s.directory.parent for s in found)]
     if as_json:
         click.echo(json.dumps({"schema": 1, "models": documents}, indent=2))
     if missed:
@@ -125,6 +138,8 @@ def export(
         )
     if not as_json:
         click.echo(report.next_steps(found, *(test or (data, None))))
+        for path in filter(None, pages):
+            click.echo(f"what changed, and whether it could be chance: {path}")
 
 
 def _beside(data: Path, test: str, labels: str) -> tuple[Path, Path] | None:

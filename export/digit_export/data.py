@@ -20,6 +20,8 @@ class Rows:
 
     pixels: Pixels
     labels: Labels
+    first_id: int = 1
+    """Kaggle's ImageId of the first row: its number in the CSV, from 1."""
 
 
 class Data:
@@ -99,7 +101,8 @@ class Data:
             raise PixelsError(
                 f"{self.train_path}: has {len(pixels):,} rows, too few to hold out {count:,}"
             )
-        checked = {"validation": Rows(pixels[-count:], labels[-count:])}
+        first_id = len(pixels) - count + 1
+        checked = {"validation": Rows(pixels[-count:], labels[-count:], first_id)}
         if test:
             checked["test"] = test
         return Rows(pixels[:-count], labels[:-count]), checked

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from digit_runtime.classifier import Classifier
@@ -13,9 +13,7 @@ from numpy.typing import NDArray
 
 from digit_export import robustness
 from digit_export.card import SHOWN
-
-# The 97.5 % quantile of the normal distribution: two sides of 2.5 % leave 95 %.
-_Z: Final = 1.959964
+from digit_export.statistics import Z
 
 
 @dataclass(frozen=True)
@@ -82,7 +80,7 @@ def wilson_interval(correct: int, rows: int) -> tuple[float, float]:
     Journal of the American Statistical Association 22 (1927): unlike the normal
     approximation it holds close to 100 %.
     """
-    share, spread = correct / rows, _Z**2 / rows
+    share, spread = correct / rows, Z**2 / rows
     middle = (share + spread / 2) / (1 + spread)
     half = math.sqrt(share * (1 - share) * spread + spread**2 / 4) / (1 + spread)
     return middle - half, middle + half

@@ -8,6 +8,7 @@ from digit_runtime.contract import Labels, Probabilities
 from digit_runtime.manifest import Parity
 from numpy.typing import NDArray
 
+from digit_export.statistics import Reliability, change_interval, kl_divergence, mcnemar_exact
 from digit_export.targets import Gate
 
 
@@ -24,6 +25,28 @@ class Comparison:
         """Indices of the rows where the most probable digit differs."""
         return np.flatnonzero(self.keras.argmax(axis=1) != self.exported.argmax(axis=1))
 
+    @cached_property
+    def lost(self) -> int:
+        """How many rows only Keras has right."""
+        labels = self.labels[self.flipped]
+        return int(np.count_nonzero(self.keras[self.flipped].argmax(axis=1) == labels))
+
+    @cached_property
+    def gained(self) -> int:
+        """How many rows only the file has right."""
+        labels = self.labels[self.flipped]
+        return int(np.count_nonzero(self.exported[self.flipped].argmax(axis=1) == labels))
+
+    @cached_property
+    def keras_reliability(self) -> Reliability:
+        """How sure and how right Keras is."""
+        return Reliability.of(self.keras, self.labels)
+
+    @cached_property
+    def reliability(self) -> Reliability:
+        """How sure and how right the file is."""
+        return Reliability.of(self.exported, self.labels)
+
     def flips_beyond(self, difference: float) -> int:
         """Count the changed answers that errors of up to `difference` do not explain.
 
@@ -36,6 +59,7 @@ class Comparison:
     def figures(self) -> Parity:
         """Return what the manifest records."""
         difference = np.abs(self.exported - self.keras)
+        low, high = change_interval(self.lost, self.gained, len(self.labels))
         return Parity(
             rows=len(self.keras),
             agreement=1 - len(self.flipped) / len(self.keras),
@@ -43,6 +67,12 @@ class Comparison:
             mean_difference=_rounded(difference.mean(dtype=np.float64)),
             accuracy=_accuracy(self.exported, self.labels),
             keras_accuracy=_accuracy(self.keras, self.labels),
+            change_low=round(low, 7),
+            change_high=round(high, 7),
+            mcnemar_p=_rounded(mcnemar_exact(self.lost, self.gained)),
+            kl_divergence=_rounded(kl_divergence(self.keras, self.exported)),
+            ece=round(self.reliability.error, 6),
+            keras_ece=round(self.keras_reliability.error, 6),
         )
 
     def misses(self, gate: Gate) -> list[str]:
@@ -59,19 +89,15 @@ class Comparison:
                 agreement = 1 - flips / len(self.keras)
                 found.append(f"agreement {agreement:.3%} < {gate.min_agreement:.1%}")
         if gate.max_accuracy_loss is not None:
-            lost = _correct(self.keras, self.labels) - _correct(self.exported, self.labels)
+            lost = self.lost - self.gained
             if lost > len(self.keras) * gate.max_accuracy_loss:
                 points = 100 * lost / len(self.keras)
                 found.append(f"accuracy -{points:.2f} points, limit {_points(gate)}")
         return found
 
 
-def _correct(probabilities: Probabilities, labels: Labels) -> int:
-    return int(np.count_nonzero(probabilities.argmax(axis=1) == labels))
-
-
 def _accuracy(probabilities: Probabilities, labels: Labels) -> float:
-    return _correct(probabilities, labels) / len(labels)
+    return int(np.count_nonzero(probabilities.argmax(axis=1) == labels)) / len(labels)
 
 
 def _rounded(difference: float) -> float:

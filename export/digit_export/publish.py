@@ -4,7 +4,7 @@ import hashlib
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,7 +12,8 @@ from digit_runtime.atomic import replacing, writing
 from digit_runtime.errors import OutputError
 from digit_runtime.manifest import MANIFEST_NAME, Manifest, ModelFile, Parity
 
-from digit_export import card
+from digit_export import card, evidence, tolerance
+from digit_export.evidence import EVIDENCE_NAME, Evidence
 from digit_export.reference import REFERENCE_NAME
 from digit_export.sources import Source
 from digit_export.targets import TARGETS, Target
@@ -28,6 +29,7 @@ class NewFile:
     content: bytes
     parity: Mapping[str, Parity]
     source: str
+    evidence: Mapping[str, Evidence] = field(default_factory=dict)
 
     def entry(self, model: str) -> ModelFile:
         """Return what the manifest of `model` says of it."""
@@ -39,6 +41,8 @@ class NewFile:
             bytes=len(self.content),
             parity=self.parity,
             source=self.source,
+            gate=tolerance.limits(self.target.gate),
+            tolerance=tolerance.given(self.target),
         )
 
 
@@ -75,17 +79,24 @@ def publish(
         OutputError: Something cannot be written. If that is noticed before the first
             rename, as with a full disk, nothing has changed.
     """
+    files = _merge(_kept(source, provenance, labels), [file.entry(source.name) for file in new])
+    found = evidence.to_json(_evidence(source, new, files))
     manifest = Manifest(
         name=source.name,
-        files=_merge(_kept(source, provenance, labels), [file.entry(source.name) for file in new]),
+        files=files,
         labels=labels,
-        provenance={**(source.current.provenance if source.current else {}), **provenance},
+        provenance={
+            **(source.current.provenance if source.current else {}),
+            **provenance,
+            "evidence": evidence.describe(found),
+        },
     )
     with ExitStack() as stack:
         for file in new:
             path = source.directory / file.target.path(source.name)
             stack.enter_context(replacing(path)).write_bytes(file.content)
         stack.enter_context(replacing(source.directory / REFERENCE_NAME)).write_bytes(reference)
+        stack.enter_context(replacing(source.directory / EVIDENCE_NAME)).write_bytes(found)
         readme = stack.enter_context(replacing(source.directory / CARD_NAME))
         readme.write_bytes(card.text(manifest).encode())
         if source.recorded:
@@ -99,8 +110,9 @@ def _unlist_changes(directory: Path, old: Manifest, new: Manifest) -> None:
     hashes = {file.path: file.sha256 for file in new.files}
     same = tuple(file for file in old.files if hashes.get(file.path, file.sha256) == file.sha256)
     provenance = dict(old.provenance)
-    if provenance.get("reference") != new.provenance.get("reference"):
-        provenance.pop("reference", None)
+    for key in ("reference", "evidence"):
+        if provenance.get(key) != new.provenance.get(key):
+            provenance.pop(key, None)
     meanwhile = replace(old, files=same, provenance=provenance)
     if meanwhile != old:
         _write(directory, meanwhile)
@@ -121,6 +133,17 @@ def _kept(
         for file in source.current.files
         if same or (file.format, file.precision) not in calibrated
     ]
+
+
+def _evidence(
+    source: Source, new: Sequence[NewFile], files: Sequence[ModelFile]
+) -> dict[str, evidence.Splits]:
+    """Return the evidence of `files`, in their order; of kept ones what was recorded."""
+    found: dict[str, evidence.Splits] = {}
+    if source.current:
+        found |= evidence.read(source.directory, source.current)
+    found |= {file.target.path(source.name): file.evidence for file in new}
+    return {file.path: found[file.path] for file in files if found.get(file.path)}
 
 
 def _merge(kept: Sequence[ModelFile], new: Sequence[ModelFile]) -> tuple[ModelFile, ...]:

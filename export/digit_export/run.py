@@ -10,6 +10,7 @@ from digit_runtime.contract import DIGITS
 from digit_runtime.errors import DigitError
 from digit_runtime.manifest import ModelFile, Parity, verify_file
 
+from digit_export import evidence
 from digit_export.calibrate import CALIBRATION_ROWS, draw
 from digit_export.data import Data
 from digit_export.errors import KerasModelError
@@ -90,10 +91,14 @@ def export(
 
 
 def _recorded(source: Source, keys: Mapping[Target, str]) -> dict[Target, ModelFile]:
-    """Return what the manifest says of files made from these same inputs."""
+    """Return what the manifest says of files made from these same inputs.
+
+    Figures whose evidence is lost must be measured again.
+    """
     if not source.current:
         return {}
-    entries = {entry.source: entry for entry in source.current.files}
+    known = evidence.read(source.directory, source.current)
+    entries = {entry.source: entry for entry in source.current.files if entry.path in known}
     return {target: entries[key] for target, key in keys.items() if key in entries}
 
 
@@ -127,11 +132,13 @@ def _make(
     calibration = draw(rows.pixels, rows.labels, CALIBRATION_ROWS, [seed, 0], names)
     examples = draw(rows.pixels, rows.labels, REFERENCE_ROWS, REFERENCE_SEED, names)
     ensure_writable(source.directory)
+    known = evidence.read(source.directory, source.current) if source.current else {}
     outcomes, new = {}, []
     for built in build(
         source.name, network, targets, calibration.pixels, checked, recorded, report
     ):
-        file = NewFile(built.target, built.content, built.parity, keys[built.target])
+        found = known[built.target.path(source.name)] if built.reproduced else built.evidence
+        file = NewFile(built.target, built.content, built.parity, keys[built.target], found)
         entry = file.entry(source.name)
         if not built.misses:
             new.append(file)

@@ -7,8 +7,8 @@ exporter module with such functions, and one engine in `digit_runtime.backends`.
 from dataclasses import dataclass
 from typing import Final
 
-REVISION: Final = 1
-"""Raise it when an exporter writes other bytes than before, so that all files are renewed."""
+REVISION: Final = 2
+"""Raise it when an exporter writes other bytes, or parity has other figures, than before."""
 
 
 @dataclass(frozen=True)

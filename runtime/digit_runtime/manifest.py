@@ -25,13 +25,27 @@ SCHEMA: Final = 1
 MANIFEST_NAME: Final = "manifest.json"
 T = TypeVar("T")
 
+_OPTIONAL: Final = (
+    "accuracy", "keras_accuracy", "change_low", "change_high", "mcnemar_p", "kl_divergence",
+    "ece", "keras_ece",
+)  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Parity:
     """An exported file against the Keras model, on the same rows.
 
     Accuracies and agreement are fractions from 0 to 1; differences are between
-    probabilities. Accuracies are None where the rows had no labels.
+    probabilities. Accuracies, and what follows them, are None where the rows had no
+    labels; the statistics are so in older manifests, too.
+
+    Attributes:
+        change_low: Lower bound of `accuracy - keras_accuracy`, 95 % confidence.
+        change_high: Upper bound.
+        mcnemar_p: Of McNemar's exact test on the rows that only one of them has right.
+        kl_divergence: Mean over the rows, in nats.
+        ece: Expected calibration error of the file, 15 bins.
+        keras_ece: The same of the Keras model.
     """
 
     rows: int
@@ -40,11 +54,21 @@ class Parity:
     mean_difference: float
     accuracy: float | None = None
     keras_accuracy: float | None = None
+    change_low: float | None = None
+    change_high: float | None = None
+    mcnemar_p: float | None = None
+    kl_divergence: float | None = None
+    ece: float | None = None
+    keras_ece: float | None = None
 
 
 @dataclass(frozen=True)
 class ModelFile:
-    """One exported file. `path` is relative to the manifest, with forward slashes."""
+    """One exported file. `path` is relative to the manifest, with forward slashes.
+
+    `gate` has the limits that its parity was held to, by name; `tolerance` those of them
+    that were given on the command line in place of digit-export's own.
+    """
 
     path: str
     format: str
@@ -54,6 +78,8 @@ class ModelFile:
     parity: Mapping[str, Parity] = field(default_factory=dict)
     source: str = ""
     """Fingerprint of all that decided the file's bytes; equal means nothing to redo."""
+    gate: Mapping[str, float] = field(default_factory=dict)
+    tolerance: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -239,7 +265,14 @@ def _model_file(entry: object) -> ModelFile:
         bytes=_take(entry, "bytes", int),
         parity=parity,
         source=_take(entry, "source", str) if "source" in entry else "",
+        gate=_limits(entry, "gate"),
+        tolerance=_limits(entry, "tolerance"),
     )
+
+
+def _limits(entry: Mapping[str, Any], key: str) -> dict[str, float]:
+    limits = _take(entry, key, dict) if key in entry else {}
+    return {name: _take(limits, name, float) for name in limits}
 
 
 def _parity(entry: object) -> Parity:
@@ -250,8 +283,5 @@ def _parity(entry: object) -> Parity:
         agreement=_take(entry, "agreement", float),
         max_difference=_take(entry, "max_difference", float),
         mean_difference=_take(entry, "mean_difference", float),
-        accuracy=None if entry.get("accuracy") is None else _take(entry, "accuracy", float),
-        keras_accuracy=(
-            None if entry.get("keras_accuracy") is None else _take(entry, "keras_accuracy", float)
-        ),
+        **{key: _take(entry, key, float) for key in _OPTIONAL if entry.get(key) is not None},
     )
