@@ -137,9 +137,9 @@ def export(
             f"{missed} file{'s' * (missed > 1)} not published; what was there before is unchanged"
         )
     if not as_json:
-        click.echo(report.next_steps(found, *(test or (data, None))))
         for path in filter(None, pages):
-            click.echo(f"what changed, and whether it could be chance: {path}")
+            click.echo(f"what changed, and whether that could be chance: {path}\n")
+        click.echo(report.next_steps(found, *(test or (data, None))))
 
 
 def _beside(data: Path, test: str, labels: str) -> tuple[Path, Path] | None:

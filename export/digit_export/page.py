@@ -5,7 +5,7 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from importlib.resources import files
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from string import Template
 from typing import Final
 
@@ -19,6 +19,7 @@ from digit_export import evidence, flips, page_plots
 from digit_export.evidence import Evidence, Splits
 
 PAGE_NAME: Final = "report.html"
+_SIGNIFICANT: Final = 0.05
 _COLUMNS: Final = (
     "file", "kB", "accuracy", "change", "", "lost", "gained", "McNemar's p", "agreement",
     "KL", "ECE", "gate",
@@ -40,7 +41,7 @@ def write(folder: Path) -> Path | None:
         except DigitError:  # Somebody else's; digit-info tells what is wrong with it.
             continue
         if known := evidence.read(path.parent, manifest):
-            flips.write(path.parent, known)
+            flips.write(path.parent, known, manifest.labels or DIGITS)
             found.append(_model(manifest, known))
     if not found:
         return None
@@ -93,14 +94,15 @@ _Row = tuple[ModelFile, Parity, Evidence]
 
 def _verdict(rows: Sequence[_Row]) -> str:
     """Say in a sentence which files are worse than Keras beyond what chance explains."""
-    worse = [
-        escape(_name(file))
-        for file, parity, _ in rows
-        if (parity.mcnemar_p or 1) < 0.05 and (parity.accuracy or 0) < (parity.keras_accuracy or 0)
-    ]
+    worse = [escape(_name(file)) for file, parity, _ in rows if _is_worse(parity)]
     if worse:
         return f"Worse by more than chance explains: <strong>{', '.join(worse)}</strong>."
     return "<strong>No file is worse by more than chance explains.</strong>"
+
+
+def _is_worse(parity: Parity) -> bool:
+    worse = (parity.accuracy or 0) < (parity.keras_accuracy or 0)
+    return worse and parity.mcnemar_p is not None and parity.mcnemar_p < _SIGNIFICANT
 
 
 def _files(rows: Sequence[_Row]) -> str:
@@ -119,7 +121,6 @@ def _file(row: _Row, reach: float) -> str:
     limit = file.gate.get("max_accuracy_loss")
     lost = sum(flip.keras == flip.label for flip in found.flips)
     gained = sum(flip.exported == flip.label for flip in found.flips)
-    p = parity.mcnemar_p or 0.0
     cells = [
         f"{file.bytes / 1000:,.0f}",
         _percent(parity.accuracy),
@@ -127,7 +128,7 @@ def _file(row: _Row, reach: float) -> str:
         page_plots.interval(low, change, high, limit, reach),
         f"{lost:,}",
         f"{gained:,}",
-        f'<span class="{"bad" if p < 0.05 and change < 0 else ""}">{p:.2g}</span>',
+        f'<span class="{"bad" if _is_worse(parity) else ""}">{parity.mcnemar_p or 0:.2g}</span>',
         f"{parity.agreement:.3%}",
         f"{parity.kl_divergence or 0:.1e}",
         f"{parity.keras_ece or 0:.2%} → {parity.ece or 0:.2%}",
@@ -151,7 +152,7 @@ def _classes(rows: Sequence[_Row], names: Sequence[str]) -> str:
         total, right = first.class_rows[index], first.keras_correct[index]
         changes = [found.correct[index] - found.keras_correct[index] for _, _, found in rows]
         lines.append(
-            f"<tr><th scope=row>{escape(name)}<td>{right / total if total else 0:.2%} "
+            f"<tr><th scope=row>{escape(name)}<td class=inline>{right / total if total else 0:.2%} "
             f"<small>of {total:,}</small>" + "".join(map(_change, changes))
         )
     return f"<table><thead><tr><th>class<th>Keras{head}<tbody>{''.join(lines)}</table>"
@@ -202,7 +203,7 @@ def _answers(row: flips.Flipped, names: Sequence[str]) -> Iterator[str]:
         by_answer.setdefault(flip.exported, []).append((path, flip.exported_confidence))
     for digit, who in by_answer.items():
         surest = max(confidence for _, confidence in who)
-        paths = ", ".join(escape(_short(path)) for path, _ in who)
+        paths = ", ".join(escape(flips.short(path)) for path, _ in who)
         yield f"{_answer(digit, row.any.label, surest, names)} <small>{paths}</small>"
 
 
@@ -224,12 +225,6 @@ def _section(title: str, text: str, content: str) -> str:
 
 def _name(file: ModelFile) -> str:
     return f"{file.format} {file.precision}"
-
-
-def _short(path: str) -> str:
-    """Return "onnx int8" of onnx/cnn-int8.onnx."""
-    name = PurePosixPath(path)
-    return f"{name.suffix[1:]} {name.stem.rpartition('-')[2]}"
 
 
 def _percent(value: float | None) -> str:

@@ -37,13 +37,13 @@ def interval(low: float, change: float, high: float, limit: float | None, reach:
 def reliability(curves: Mapping[str, Reliability]) -> str:
     """Draw accuracy against confidence, and below it how many rows each bin has.
 
-    Bins with fewer than 10 rows have hollow marks: their accuracy is mostly chance.
+    Bins with fewer than 10 rows have hollow marks and no line: their accuracy is mostly chance.
 
     Args:
         curves: By the class attribute of the line; the last is drawn on top. The rows
             are counted for the first.
     """
-    width, height = _LEFT + _SIDE + 8, _SIDE + _STRIP + 56
+    width, height = _LEFT + _SIDE + 20, _SIDE + _STRIP + 56
     parts = [
         f'<svg class="reliability" viewBox="0 0 {width} {height}" role="img" '
         'aria-label="reliability diagram: accuracy over confidence">'
@@ -80,12 +80,13 @@ def _curve(name: str, curve: Reliability) -> str:
     points = [
         (_x(confidence), _y(correct / rows), rows) for rows, correct, confidence in bins if rows
     ]
-    line = "L".join(f"{x} {y}" for x, y, _ in points)
+    line = "L".join(f"{x} {y}" for x, y, rows in points if rows >= _FEW)
     marks = "".join(
         f'<circle class="{"few" if rows < _FEW else "many"}" cx="{x}" cy="{y}" r="3.5"/>'
         for x, y, rows in points
     )
-    return f'<g class="curve {name}"><path d="M{line}"/>{marks}</g>'
+    path = f'<path d="M{line}"/>' if line else ""
+    return f'<g class="curve {name}">{path}{marks}</g>'
 
 
 def _histogram(curve: Reliability) -> list[str]:

@@ -149,7 +149,7 @@ def test_other_weights_unlist_everything_and_their_training_facts(copy: Path) ->
     new = NewFile(INT8, b"new", PARITY, "key")
     manifest = publish.publish(source, [new], b"reference", provenance(source))
     assert [file.path for file in manifest.files] == ["onnx/mlp-int8.onnx"]
-    assert set(manifest.provenance) == {"model", "reference"}
+    assert set(manifest.provenance) == {"evidence", "model", "reference"}
 
 
 def test_a_file_of_its_own_name_gets_a_folder_of_its_own(mlp: Path, tmp_path: Path) -> None:
