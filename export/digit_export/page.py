@@ -108,7 +108,8 @@ def _is_worse(parity: Parity) -> bool:
 def _files(rows: Sequence[_Row]) -> str:
     bounds = [abs(b or 0) for _, parity, _ in rows for b in (parity.change_low, parity.change_high)]
     limits = [file.gate.get("max_accuracy_loss", 0.0) for file, _, _ in rows]
-    reach = max([*bounds, *limits]) * 1.05
+    near = [limit for limit in limits if limit < 4 * max(bounds)]
+    reach = max([*bounds, *near]) * 1.05
     head = "".join(f"<th>{name}" for name in _COLUMNS)
     body = "".join(f"<tr>{_file(row, reach)}" for row in rows)
     return f"<table><thead><tr>{head}<tbody>{body}</table>"

@@ -18,14 +18,14 @@ def interval(low: float, change: float, high: float, limit: float | None, reach:
         low: Lower bound of the interval, a fraction like the others.
         change: The change measured.
         high: Upper bound.
-        limit: The loss that the gate allows, if it says.
+        limit: The loss that the gate allows, if it says; not drawn beyond the axis.
         reach: What the axis shows in either direction.
     """
 
     def x(value: float) -> str:
         return f"{80 + 76 * value / reach:.1f}"
 
-    gate = "" if limit is None else f'<path class="gate" d="M{x(-limit)} 2V18"/>'
+    gate = "" if limit is None or limit > reach else f'<path class="gate" d="M{x(-limit)} 2V18"/>'
     return (
         '<svg class="interval" viewBox="0 0 160 20" aria-hidden="true">'
         f'<path class="axis" d="M{x(0)} 2V18"/>{gate}'

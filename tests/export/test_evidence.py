@@ -160,7 +160,7 @@ def test_a_given_tolerance_decides_and_is_recorded(
     assert file["gate"] == {"min_agreement": 0.5, "max_accuracy_loss": 0.5}
     text = (copy.parent / "report.html").read_text()
     assert "passed with --tolerance" in text
-    assert "Worse by more than chance explains: <strong>onnx int8" in text
+    assert re.search("Worse by more than chance explains: <strong>[^<]*onnx int8", text)
 
 
 def test_without_it_the_file_is_measured_by_the_table_again(copy: Path, run_export: Any) -> None:
@@ -207,7 +207,7 @@ def break_int8(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
             # The others are zero points, all of them 0.
             (name,) = [name for name in biases if numpy_helper.to_array(biases[name]).any()]
             values = numpy_helper.to_array(biases[name]).copy()
-            values[3] += 20_000
+            values[3] += 60_000
             biases[name].CopyFrom(numpy_helper.from_array(values, name))
             content: bytes = model.SerializeToString()
             return content
