@@ -3,7 +3,9 @@
 int8 weights use 7 bits only (`reduce_range`). On x86 without VNNI onnxruntime adds pairs
 of uint8 times int8 products in 16 bits, which 8-bit weights overflow silently. Files with
 int8 activations are no way out: onnxruntime turns those into uint8 on x86. With 7 bits
-every CPU computes the same integers, which was checked on an emulated Haswell.
+every CPU computes the same integers, which was checked on an emulated Haswell and is
+counted in `digit_export.saturation`; 8 bits were no more accurate where they work (see
+docs/export.md).
 """
 
 import tempfile
@@ -19,6 +21,7 @@ from onnx import TensorProto, numpy_helper
 from onnxruntime import quantization as ortq
 
 from digit_export.errors import ConversionError
+from digit_export.fold import fold_scaling
 
 _CALIBRATION_BATCH: Final = 100
 # What onnxruntime calls a layer that it computes in float, after its own fusions.
@@ -80,7 +83,8 @@ def dynamic(model: onnx.ModelProto) -> onnx.ModelProto:
 def static(model: onnx.ModelProto, calibration: Pixels) -> onnx.ModelProto:
     """Quantize weights and activations to int8, in QDQ form; logits and softmax stay float32.
 
-    Activations are uint8, weights int8 per channel.
+    Activations are uint8, weights int8 per channel. The pixels are the first layer's
+    quantized input, if their scale allows.
 
     Args:
         model: The float32 graph.
@@ -92,14 +96,20 @@ def static(model: onnx.ModelProto, calibration: Pixels) -> onnx.ModelProto:
     # Hidden layers are quantized after their Relu, and the last one not at all. Where a
     # layer is followed by something else, the next one would get floats.
     for unquantized in (["Conv", "Gemm"], []):
-        quantized = _static(model, calibration, unquantized)
+        quantized = fold_scaling(qdq(model, calibration, unquantized))
         left = float_layers(quantized)
         if not left:
             return quantized
     raise ConversionError(f"onnxruntime computes {', '.join(left)} in float")
 
 
-def _static(model: onnx.ModelProto, calibration: Pixels, unquantized: list[str]) -> onnx.ModelProto:
+def qdq(
+    model: onnx.ModelProto,
+    calibration: Pixels,
+    unquantized: list[str],
+    reduce_range: bool = True,
+    activations: ortq.QuantType = ortq.QuantType.QUInt8,
+) -> onnx.ModelProto:
     """Quantize all but the outputs of operators of the types `unquantized`."""
     # onnxruntime moves the weights of the model that it is given into a file of its own.
     copy = onnx.ModelProto()
@@ -113,8 +123,8 @@ def _static(model: onnx.ModelProto, calibration: Pixels, unquantized: list[str])
             quant_format=ortq.QuantFormat.QDQ,
             op_types_to_quantize=["Conv", "Gemm", "MaxPool", "Relu", "Reshape"],
             per_channel=True,
-            reduce_range=True,
-            activation_type=ortq.QuantType.QUInt8,
+            reduce_range=reduce_range,
+            activation_type=activations,
             weight_type=ortq.QuantType.QInt8,
             calibrate_method=ortq.CalibrationMethod.MinMax,
             extra_options={"OpTypesToExcludeOutputQuantization": unquantized},
