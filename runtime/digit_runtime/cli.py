@@ -8,9 +8,10 @@ if TYPE_CHECKING:
     from digit_runtime.doctor_cli import doctor
     from digit_runtime.info_cli import info
     from digit_runtime.predict_cli import predict
+    from digit_runtime.serve_cli import serve
     from digit_runtime.verify_cli import verify
 
-__all__ = ["compare", "doctor", "info", "predict", "verify"]
+__all__ = ["compare", "doctor", "info", "predict", "serve", "verify"]
 
 
 def __getattr__(name: str) -> object:

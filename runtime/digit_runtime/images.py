@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Grey = NDArray[np.uint8]
 
 # What Pillow may decode: it knows stranger formats, some of which run other programs.
-_FORMATS: Final = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")
+FORMATS: Final = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")
 # HEIC is here to be refused by name instead of being taken for a CSV.
 SUFFIXES: Final = frozenset(
     {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".heic", ".heif"}
@@ -170,14 +170,14 @@ def _decode(image: "str | Path | bytes | Image.Image", name: str) -> Grey:
         raise PackageNotInstalledError(
             f'{name}: images need Pillow: pip install "digit-runtime[image]"'
         ) from error
-    with reading(name, f"an image ({', '.join(_FORMATS)})"):
+    with reading(name, f"an image ({', '.join(FORMATS)})"):
         if isinstance(image, Image.Image):
             return _grey(image)
         source = io.BytesIO(image) if isinstance(image, bytes) else Path(image)
         with warnings.catch_warnings():
             # The limit below is lower.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            opened = Image.open(source, formats=_FORMATS)
+            opened = Image.open(source, formats=FORMATS)
         with opened:
             if opened.width * opened.height > _LARGEST:
                 raise PixelsError(

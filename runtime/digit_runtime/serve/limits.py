@@ -1,0 +1,22 @@
+"""What the server takes from one request and from all of them, so that none can starve it."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds; beyond them a request is refused and the others go on."""
+
+    body_bytes: int = 8_000_000
+    """Of one request: a photo, or the JSON of a thousand digits with room to spare."""
+    image_pixels: int = 16_000_000
+    """Of one picture once it is decoded, whatever its bytes."""
+    rows: int = 1024
+    """Digits in one request."""
+    waiting_rows: int = 2048
+    """Digits of all requests that wait for one model."""
+    seconds: float = 10.0
+    """For a client to send its request, and between two requests of a connection."""
+    connections: int = 1024
+    stopping_seconds: int = 10
+    """For answering what was accepted before the server stops."""

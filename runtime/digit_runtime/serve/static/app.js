@@ -1,0 +1,413 @@
+const $ = (id) => document.getElementById(id);
+const paper = $("paper");
+const ink = paper.getContext("2d", { willReadFrequently: true });
+const SIZE = paper.width;
+const WIDTH = 20; // Of the pen: MNIST's strokes are about two of twenty pixels.
+const STEP = 10; // Of the pen that arrow keys move.
+
+const state = {
+  strokes: [], // Each a list of [x, y].
+  picture: null, // Or what was chosen instead: {blob, image} or {pixels}.
+  lanes: [], // {wanted, card, key}
+  busy: false,
+  again: false,
+  version: 0,
+  token: "",
+  cursor: null, // {x, y, down}: the pen that keys move.
+};
+
+// ---- Asking the server
+
+function headers(extra = {}) {
+  return state.token ? { ...extra, Authorization: `Bearer ${state.token}` } : extra;
+}
+
+async function ask(path, options = {}) {
+  const response = await fetch(path, { ...options, headers: headers(options.headers) });
+  const document = await response.json();
+  if (response.ok) return document;
+  const error = new Error(document.error ?? response.statusText);
+  error.status = response.status;
+  throw error;
+}
+
+function tell(text) {
+  $("status").textContent = text;
+}
+
+async function start() {
+  const hash = new URLSearchParams(location.hash.slice(1));
+  state.token = hash.get("token") ?? sessionStorage.getItem("token") ?? "";
+  if (hash.has("token")) history.replaceState(null, "", location.pathname);
+  try {
+    const { default: first, models } = await ask("models");
+    if (state.token) sessionStorage.setItem("token", state.token);
+    $("token-form").hidden = true;
+    state.lanes = [];
+    $("lanes").replaceChildren();
+    $("choices").replaceChildren();
+    addLane(first, models);
+    listChoices(first, models);
+    tell(`${name(first)} is ready.`);
+    showGallery(first.model);
+    if (drawn()) refresh();
+  } catch (error) {
+    if (error.status === 401) {
+      tell(state.token ? "That is not the token." : "");
+      $("token-form").hidden = false;
+      $("token").focus();
+    } else {
+      tell(`The server does not answer: ${error.message}`);
+    }
+  }
+}
+
+$("token-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  state.token = $("token").value;
+  start();
+});
+
+// ---- Lanes: what answers, side by side
+
+function name(wanted) {
+  return `${wanted.model} ${wanted.format} ${wanted.precision} on ${wanted.engine}`;
+}
+
+function addLane(wanted, models) {
+  const card = $("lane").content.cloneNode(true).querySelector("article");
+  card.querySelector("h3").textContent = name(wanted);
+  const { labels } = models.find((model) => model.model === wanted.model);
+  const bars = labels.map((label) => {
+    const bar = document.createElement("li");
+    const track = document.createElement("span");
+    track.className = "track";
+    const fill = document.createElement("span");
+    fill.className = "fill";
+    track.append(fill);
+    const value = document.createElement("span");
+    value.className = "value";
+    value.textContent = "–";
+    const text = document.createElement("span");
+    text.textContent = label;
+    bar.append(text, track, value);
+    return bar;
+  });
+  card.querySelector("ol").append(...bars);
+  $("lanes").append(card);
+  state.lanes.push({ wanted, card, bars, key: name(wanted) });
+}
+
+function listChoices(first, models) {
+  for (const model of models) {
+    const group = document.createElement("fieldset");
+    const legend = document.createElement("legend");
+    legend.textContent = model.model;
+    group.append(legend);
+    $("choices").append(group);
+    for (const file of model.files) {
+      const wanted = { model: model.model, format: file.format, precision: file.precision, engine: file.engine };
+      const box = document.createElement("input");
+      box.type = "checkbox";
+      box.checked = name(wanted) === name(first);
+      box.addEventListener("change", () => {
+        const index = state.lanes.findIndex((lane) => lane.key === name(wanted));
+        if (box.checked && index < 0) addLane(wanted, models);
+        if (!box.checked && index >= 0) state.lanes.splice(index, 1)[0].card.remove();
+        if (drawn()) refresh();
+      });
+      const label = document.createElement("label");
+      const size = document.createElement("span");
+      size.className = "size";
+      size.textContent = file.bytes ? `${Math.round(file.bytes / 1000).toLocaleString("en")} kB` : "";
+      label.append(box, `${file.format} ${file.precision} on ${file.engine}`, size);
+      group.append(label);
+    }
+  }
+}
+
+function showAnswer(lane, answer, roundTrip) {
+  const [prediction] = answer.predictions;
+  const top = prediction.probabilities.indexOf(Math.max(...prediction.probabilities));
+  lane.card.querySelector(".digit").textContent = prediction.label;
+  lane.card.querySelector(".time").textContent =
+    `engine ${answer.engine_milliseconds.toFixed(2)} ms, round trip ${roundTrip.toFixed(0)} ms`;
+  lane.bars.forEach((bar, index) => {
+    const share = prediction.probabilities[index];
+    bar.classList.toggle("top", index === top);
+    bar.querySelector(".fill").style.width = `${100 * share}%`;
+    bar.querySelector(".value").textContent = `${(100 * share).toFixed(1)} %`;
+  });
+  return `${prediction.label}, ${Math.round(100 * prediction.probabilities[top])} percent`;
+}
+
+function showNothing() {
+  for (const lane of state.lanes) {
+    lane.card.querySelector(".digit").textContent = "–";
+    lane.card.querySelector(".time").textContent = "";
+    for (const bar of lane.bars) {
+      bar.classList.remove("top");
+      bar.querySelector(".fill").style.width = "0";
+      bar.querySelector(".value").textContent = "–";
+    }
+  }
+  $("spoken").textContent = "";
+  $("seen").getContext("2d").clearRect(0, 0, 28, 28);
+}
+
+// ---- Answers follow the drawing: one question at a time, then the latest drawing
+
+const drawn = () => state.strokes.length > 0 || state.picture !== null;
+
+async function refresh() {
+  state.version += 1;
+  if (state.busy) {
+    state.again = true;
+    return;
+  }
+  state.busy = true;
+  do {
+    state.again = false;
+    const version = state.version;
+    if (drawn()) await predict(version);
+  } while (state.again);
+  state.busy = false;
+  if (!drawn()) showNothing();
+}
+
+async function question() {
+  if (state.picture?.pixels) {
+    const body = JSON.stringify({ pixels: state.picture.pixels });
+    return { method: "POST", headers: { "Content-Type": "application/json" }, body };
+  }
+  const body = state.picture?.blob ?? (await new Promise((done) => paper.toBlob(done, "image/png")));
+  return { method: "POST", headers: { "Content-Type": body.type || "image/png" }, body };
+}
+
+async function predict(version) {
+  const options = await question();
+  await Promise.all(
+    [...state.lanes].map(async (lane) => {
+      const begin = performance.now();
+      try {
+        const answer = await ask(`predict?${new URLSearchParams(lane.wanted)}`, options);
+        if (version !== state.version && !drawn()) return;
+        const said = showAnswer(lane, answer, performance.now() - begin);
+        if (lane === state.lanes[0]) {
+          $("spoken").textContent = said;
+          tell("");
+          show28($("seen"), answer.pixels ?? state.picture?.pixels);
+        }
+      } catch (error) {
+        if (error.status === 401) start();
+        else tell(error.message);
+      }
+    }),
+  );
+}
+
+function show28(canvas, pixels) {
+  if (!pixels) return;
+  const context = canvas.getContext("2d");
+  const image = context.createImageData(28, 28);
+  pixels.forEach((value, index) => {
+    image.data.set([value, value, value, 255], 4 * index);
+  });
+  context.putImageData(image, 0, 0);
+}
+
+// ---- The paper
+
+function colours() {
+  const dark = matchMedia("(prefers-color-scheme: dark)").matches;
+  return dark ? { paper: "#0b0d10", ink: "#fff" } : { paper: "#fff", ink: "#000" };
+}
+
+function redraw() {
+  const { paper: ground, ink: colour } = colours();
+  ink.fillStyle = ground;
+  ink.fillRect(0, 0, SIZE, SIZE);
+  if (state.picture?.image) {
+    const { image } = state.picture;
+    const scale = Math.min(SIZE / image.width, SIZE / image.height);
+    const [width, height] = [image.width * scale, image.height * scale];
+    ink.imageSmoothingEnabled = image.width > 28;
+    ink.drawImage(image, (SIZE - width) / 2, (SIZE - height) / 2, width, height);
+  }
+  ink.strokeStyle = ink.fillStyle = colour;
+  ink.lineWidth = WIDTH;
+  ink.lineCap = ink.lineJoin = "round";
+  for (const stroke of state.strokes) {
+    ink.beginPath();
+    ink.arc(...stroke[0], WIDTH / 2, 0, 7); // A line of no length would leave no mark.
+    ink.fill();
+    ink.beginPath();
+    ink.moveTo(...stroke[0]);
+    for (const point of stroke) ink.lineTo(...point);
+    ink.stroke();
+  }
+  $("undo").disabled = $("clear").disabled = !drawn();
+}
+
+function changed() {
+  redraw();
+  refresh();
+  showCursor();
+}
+
+function begin(point) {
+  state.picture = null;
+  state.strokes.push([point]);
+  changed();
+}
+
+function extend(point) {
+  state.strokes.at(-1).push(point);
+  changed();
+}
+
+function undo() {
+  if (state.picture) state.picture = null;
+  else state.strokes.pop();
+  changed();
+}
+
+function clear() {
+  state.strokes = [];
+  state.picture = null;
+  tell("");
+  changed();
+}
+
+$("undo").addEventListener("click", undo);
+$("clear").addEventListener("click", clear);
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", changed);
+
+function at(event) {
+  const box = paper.getBoundingClientRect();
+  return [((event.clientX - box.left) * SIZE) / box.width, ((event.clientY - box.top) * SIZE) / box.height];
+}
+
+let pointer = null;
+paper.addEventListener("pointerdown", (event) => {
+  if (pointer !== null || event.button !== 0) return;
+  pointer = event.pointerId;
+  paper.setPointerCapture(pointer);
+  state.cursor = null;
+  begin(at(event));
+});
+paper.addEventListener("pointermove", (event) => {
+  if (event.pointerId !== pointer) return;
+  const events = event.getCoalescedEvents?.() ?? [];
+  for (const point of events.length ? events : [event]) state.strokes.at(-1).push(at(point));
+  changed();
+});
+for (const type of ["pointerup", "pointercancel"]) {
+  paper.addEventListener(type, (event) => {
+    if (event.pointerId === pointer) pointer = null;
+  });
+}
+
+// ---- Drawing with keys
+
+const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+
+paper.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  const move = MOVES[event.key];
+  if (event.key === "Backspace") undo();
+  else if (event.key === "Escape") clear();
+  else if (event.key === " ") {
+    state.cursor ??= { x: SIZE / 2, y: SIZE / 2, down: false };
+    state.cursor.down = !state.cursor.down;
+    if (state.cursor.down) begin([state.cursor.x, state.cursor.y]);
+  } else if (move) {
+    state.cursor ??= { x: SIZE / 2, y: SIZE / 2, down: false };
+    const cursor = state.cursor;
+    cursor.x = Math.min(SIZE - WIDTH, Math.max(WIDTH, cursor.x + STEP * move[0]));
+    cursor.y = Math.min(SIZE - WIDTH, Math.max(WIDTH, cursor.y + STEP * move[1]));
+    if (cursor.down && state.strokes.length) extend([cursor.x, cursor.y]);
+    else cursor.down = false;
+  } else return;
+  event.preventDefault();
+  showCursor();
+});
+paper.addEventListener("blur", () => {
+  state.cursor = null;
+  redraw();
+});
+
+function showCursor() {
+  if (!state.cursor) return;
+  // Not part of the drawing: it is sent before this is drawn, and redrawn without it.
+  requestAnimationFrame(() => {
+    if (!state.cursor || state.busy) return;
+    ink.beginPath();
+    ink.arc(state.cursor.x, state.cursor.y, WIDTH / 2, 0, 7);
+    ink.lineWidth = 2;
+    ink.strokeStyle = getComputedStyle(document.body).getPropertyValue("--accent");
+    ink.stroke();
+  });
+}
+
+// ---- Pictures and the gallery
+
+async function take(file) {
+  if (!file) return;
+  let image;
+  try {
+    image = await createImageBitmap(file);
+  } catch {
+    tell(`${file.name}: not a picture that this browser can read.`);
+    return;
+  }
+  state.strokes = [];
+  state.picture = { blob: file, image };
+  changed();
+}
+
+$("file").addEventListener("change", (event) => {
+  take(event.target.files[0]);
+  event.target.value = "";
+});
+paper.addEventListener("dragover", (event) => {
+  event.preventDefault();
+  paper.classList.add("over");
+});
+paper.addEventListener("dragleave", () => paper.classList.remove("over"));
+paper.addEventListener("drop", (event) => {
+  event.preventDefault();
+  paper.classList.remove("over");
+  take(event.dataTransfer.files[0]);
+});
+// A picture that misses the paper must not replace the page.
+for (const type of ["dragover", "drop"]) addEventListener(type, (event) => event.preventDefault());
+
+async function showGallery(model) {
+  let samples;
+  try {
+    samples = await ask(`samples?${new URLSearchParams({ model })}`);
+  } catch {
+    $("gallery-title").hidden = true;
+    return;
+  }
+  const buttons = samples.pixels.map((pixels, index) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.setAttribute("aria-label", `digit ${index + 1} of ${samples.pixels.length}`);
+    const canvas = document.createElement("canvas");
+    canvas.width = canvas.height = 28;
+    show28(canvas, pixels);
+    button.append(canvas);
+    button.addEventListener("click", () => {
+      state.strokes = [];
+      state.picture = { pixels, image: canvas };
+      changed();
+    });
+    return button;
+  });
+  $("gallery").replaceChildren(...buttons);
+}
+
+redraw();
+start();
