@@ -13,12 +13,13 @@ COMMANDS = {
     "digit-info": "digit_runtime.cli:info",
     "digit-verify": "digit_runtime.cli:verify",
     "digit-doctor": "digit_runtime.cli:doctor",
+    "digit-serve": "digit_runtime.cli:serve",
     "digit-card": "digit_export.card_cli:card",
     "digit-batch": "digit_batch.cli:batch",
 }
 HEAVY = {
     *("tensorflow", "keras", "onnx", "onnxruntime", "tf2onnx", "pandas", "matplotlib"),
-    *("pyarrow", "ray"),
+    *("pyarrow", "ray", "starlette", "uvicorn"),
 }
 
 

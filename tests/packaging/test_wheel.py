@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import venv
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,6 +27,14 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     (built,) = out.glob("*.whl")
     return built
+
+
+def test_the_wheel_has_the_page(wheel: Path) -> None:
+    page = {"index.html", "app.css", "app.js", "icon.svg"}
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+    assert {f"digit_runtime/serve/static/{name}" for name in page} <= names
+    assert "digit_runtime/serve/openapi.json" in names
 
 
 @pytest.mark.parametrize("extra", ["onnx", "tflite"])

@@ -1,8 +1,11 @@
 """Run the application until it is told to stop."""
 
+import os
 import socket
 from collections.abc import Callable
+from contextlib import ExitStack
 from ipaddress import ip_address
+from typing import Final
 
 import uvicorn
 
@@ -11,6 +14,8 @@ from digit_runtime.serve.errors import ServerStartError
 from digit_runtime.serve.lanes import Lanes
 from digit_runtime.serve.limits import Limits
 from digit_runtime.serve.protocol import patient_for
+
+_BACKLOG: Final = 1024
 
 
 def is_loopback(host: str) -> bool:
@@ -28,8 +33,20 @@ def listen(host: str, port: int) -> socket.socket:
         ServerStartError: It is taken, or not this machine's.
     """
     try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family, backlog=1024)
+        family, kind, _, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        # Only of sockets that are called TCP by name does asyncio turn Nagle's algorithm
+        # off, which would delay every answer by 40 ms.
+        listener = socket.socket(family, kind, socket.IPPROTO_TCP)
+        with ExitStack() as stack:
+            stack.enter_context(listener)
+            if os.name == "posix":  # On Windows it would let two servers share a port.
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            listener.listen(_BACKLOG)
+            stack.pop_all()
+        return listener
     except OSError as error:
         raise ServerStartError(
             f"cannot listen at {host}, port {port}: {error.strerror or error}; choose others "

@@ -35,10 +35,13 @@ function tell(text) {
   $("status").textContent = text;
 }
 
-async function start() {
+function recall() {
   const hash = new URLSearchParams(location.hash.slice(1));
   state.token = hash.get("token") ?? sessionStorage.getItem("token") ?? "";
   if (hash.has("token")) history.replaceState(null, "", location.pathname);
+}
+
+async function start() {
   try {
     const { default: first, models } = await ask("models");
     if (state.token) sessionStorage.setItem("token", state.token);
@@ -410,4 +413,5 @@ async function showGallery(model) {
 }
 
 redraw();
+recall();
 start();

@@ -1,0 +1,216 @@
+"""The page in a real browser: Debian's chromium, driven by Playwright."""
+
+import io
+import shutil
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from digit_runtime.contract import Labels, Pixels
+from PIL import Image
+
+sync_api = pytest.importorskip("playwright.sync_api")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs chromium: apt-get install chromium")
+
+Digits = tuple[Pixels, Labels]
+Page = Any
+NOTHING = "\u2013"
+SEVEN = [(0.3, 0.25), (0.7, 0.25), (0.45, 0.8)]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with sync_api.sync_playwright() as playwright:
+        # Root, as in a container, has no sandbox.
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def open_page(browser: Any, server: Any) -> Iterator[Any]:
+    """Open the page; at the end of the test nothing may have gone wrong in it."""
+    contexts, errors = [], []
+
+    def open_page(url: str = server.url, **how: Any) -> Page:
+        contexts.append(browser.new_context(**how))
+        page = contexts[-1].new_page()
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
+        page.goto(url)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert not errors
+
+
+def ready(page: Page) -> Page:
+    page.wait_for_selector("#gallery button")
+    return page
+
+
+def draw(page: Page, points: list[tuple[float, float]]) -> None:
+    box = page.locator("#paper").bounding_box()
+    places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in points]
+    page.mouse.move(*places[0])
+    page.mouse.down()
+    for place in places[1:]:
+        page.mouse.move(*place, steps=8)
+    page.mouse.up()
+
+
+def answer(page: Page, index: int = 0) -> Any:
+    return page.locator(".digit").nth(index)
+
+
+def test_a_drawn_seven_is_read(open_page: Any) -> None:
+    page = ready(open_page())
+    draw(page, SEVEN)
+    sync_api.expect(answer(page)).to_have_text("7")
+    bars = page.locator(".bars li")
+    sync_api.expect(bars).to_have_count(10)
+    sync_api.expect(page.locator(".bars .top")).to_contain_text("7")
+    sync_api.expect(page.locator("#spoken")).to_contain_text("7, ")
+    assert "ms" in page.locator(".time").inner_text()
+
+
+def test_the_answer_follows_the_drawing(open_page: Any) -> None:
+    page = ready(open_page())
+    draw(page, [(0.5, 0.2), (0.5, 0.8)])
+    sync_api.expect(answer(page)).to_have_text("1")
+    page.get_by_role("button", name="Undo").click()
+    sync_api.expect(answer(page)).to_have_text(NOTHING)
+    draw(page, SEVEN)
+    sync_api.expect(answer(page)).to_have_text("7")
+    page.get_by_role("button", name="Clear").click()
+    sync_api.expect(answer(page)).to_have_text(NOTHING)
+    sync_api.expect(page.get_by_role("button", name="Clear")).to_be_disabled()
+
+
+def test_nothing_moves_when_the_answer_comes(open_page: Any) -> None:
+    page = ready(open_page())
+    places = (
+        "[...document.querySelectorAll('#paper, .lane, .bars li, #gallery, #more')].map("
+        "(e) => JSON.stringify(e.getBoundingClientRect()))"
+    )
+    before = page.evaluate(places)
+    draw(page, SEVEN)
+    sync_api.expect(answer(page)).to_have_text("7")
+    assert page.evaluate(places) == before
+
+
+def test_a_finger_draws_on_a_narrow_screen(open_page: Any) -> None:
+    page = ready(open_page(viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True))
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    box = page.locator("#paper").bounding_box()
+    touch = page.context.new_cdp_session(page)
+
+    def send(kind: str, x: float = 0, y: float = 0) -> None:
+        place = {"x": box["x"] + x * box["width"], "y": box["y"] + y * box["height"]}
+        points = [] if kind == "touchEnd" else [place]
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    send("touchStart", *SEVEN[0])
+    for (x0, y0), (x1, y1) in pairwise(SEVEN):
+        for step in range(1, 9):
+            send("touchMove", x0 + (x1 - x0) * step / 8, y0 + (y1 - y0) * step / 8)
+    send("touchEnd")
+    sync_api.expect(answer(page)).to_have_text("7")
+    assert page.evaluate("scrollY") == 0
+
+
+def test_keys_draw(open_page: Any) -> None:
+    page = ready(open_page())
+    page.locator("#paper").focus()
+    for key, times in (("ArrowUp", 8), (" ", 1), ("ArrowDown", 16), (" ", 1)):
+        for _ in range(times):
+            page.keyboard.press(key)
+    sync_api.expect(answer(page)).to_have_text("1")
+    page.keyboard.press("Escape")
+    sync_api.expect(answer(page)).to_have_text(NOTHING)
+
+
+def test_a_gallery_digit_is_chosen_by_key(open_page: Any) -> None:
+    page = ready(open_page())
+    page.get_by_role("button", name="digit 1 of 30").focus()
+    page.keyboard.press("Enter")
+    sync_api.expect(answer(page)).not_to_have_text(NOTHING)
+
+
+def test_files_and_engines_answer_side_by_side(open_page: Any) -> None:
+    page = ready(open_page())
+    draw(page, SEVEN)
+    page.get_by_text("Compare models, formats and engines").click()
+    page.get_by_role("group", name="mlp").get_by_label("onnx int8 on numpy").check()
+    sync_api.expect(page.locator(".lane")).to_have_count(2)
+    sync_api.expect(answer(page, 1)).to_have_text("7")
+    page.get_by_role("group", name="mlp").get_by_label("onnx int8 on numpy").uncheck()
+    sync_api.expect(page.locator(".lane")).to_have_count(1)
+
+
+def test_a_picture_is_taken(open_page: Any, test_digits: Digits) -> None:
+    page = ready(open_page())
+    stream = io.BytesIO()
+    big = Image.fromarray(255 - test_digits[0][2].reshape(28, 28)).resize((200, 200))
+    big.save(stream, "PNG")
+    page.locator("#file").set_input_files(
+        {"name": "digit.png", "mimeType": "image/png", "buffer": stream.getvalue()}
+    )
+    sync_api.expect(answer(page)).to_have_text(str(test_digits[1][2]))
+
+
+def test_a_file_that_is_no_picture_is_said_so(open_page: Any) -> None:
+    page = ready(open_page())
+    page.locator("#file").set_input_files(
+        {"name": "digits.csv", "mimeType": "image/png", "buffer": b"1,2,3"}
+    )
+    sync_api.expect(page.locator("#status")).to_contain_text("digits.csv: not a picture")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_ink_can_be_told_from_paper(open_page: Any, scheme: str, tmp_path: Path) -> None:
+    page = ready(open_page(color_scheme=scheme))
+    draw(page, SEVEN)
+    sync_api.expect(answer(page)).to_have_text("7")
+    page.screenshot(path=tmp_path / "page.png", full_page=True)
+    paper = np.asarray(Image.open(io.BytesIO(page.locator("#paper").screenshot())).convert("L"))
+    ground, ink = float(np.median(paper)), float(paper[paper.shape[0] // 4, paper.shape[1] // 2])
+    assert abs(ground - ink) > 200
+    assert (ground > 128) == (scheme == "light")
+
+
+def test_everything_that_can_be_used_has_a_name(open_page: Any) -> None:
+    page = ready(open_page())
+    page.get_by_text("Compare models, formats and engines").click()
+    nameless = page.evaluate(
+        """() => [...document.querySelectorAll("button, input, a, canvas[tabindex]")]
+            .filter((e) => !e.hidden && !e.closest("[hidden]"))
+            .filter((e) => !(e.getAttribute("aria-label") || e.textContent.trim() ||
+                (e.labels && [...e.labels].some((l) => l.textContent.trim()))))
+            .map((e) => e.outerHTML)"""
+    )
+    assert nameless == []
+
+
+def test_a_token_is_asked_for_and_remembered(browser: Any, start: Any) -> None:
+    with start("--model", "mlp", "--token", "sesame") as guarded:
+        context = browser.new_context()
+        page = context.new_page()
+        page.goto(guarded.url)
+        page.get_by_label("This server asks for its token").fill("sesame")
+        page.get_by_role("button", name="Continue").click()
+        ready(page)
+        page.reload()
+        ready(page)
+        context.close()
+        other = browser.new_context().new_page()
+        other.goto(f"{guarded.url}/#token=sesame")
+        ready(other)
+        assert "sesame" not in other.url
+        other.context.close()
