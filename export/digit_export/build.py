@@ -14,11 +14,13 @@ from digit_runtime.classifier import Classifier, load
 from digit_runtime.console import progress
 from digit_runtime.contract import Pixels, Probabilities
 from digit_runtime.errors import DigitError, EngineError, ModelFileError
+from digit_runtime.inspection import inspect
 from digit_runtime.manifest import ModelFile, Parity
 
 from digit_export.data import Rows
 from digit_export.errors import ConversionError
 from digit_export.evidence import Evidence
+from digit_export.metadata import attach
 from digit_export.network import Network
 from digit_export.parity import Comparison
 from digit_export.quiet import quiet
@@ -50,6 +52,7 @@ def build(
     calibration: Pixels,
     checked: Mapping[str, Rows],
     recorded: Mapping[Target, ModelFile],
+    facts: Mapping[str, str],
     report: Callable[[str], None],
 ) -> Iterator[Built]:
     """Yield each target, converted and checked on all rows.
@@ -65,13 +68,14 @@ def build(
         checked: Rows by the name of their split.
         recorded: What is known of files made from the same inputs, and measured on the
             same rows.
+        facts: What to write into each file about itself.
         report: Called with what is being done.
     """
     answers = _Answers(name, network, checked, report)
     for target in targets:
         report(f"{name} {target.name}: converting")
         try:
-            content = _convert(target, network, calibration)
+            content = attach(target.format, _convert(target, network, calibration), facts)
             known = recorded.get(target)
             if known and known.sha256 == hashlib.sha256(content).hexdigest():
                 built = _check(name, target, content, answers, ["validation"], report)
@@ -132,10 +136,12 @@ def _check(
     splits: Sequence[str],
     report: Callable[[str], None],
 ) -> Built:
-    parity, evidence, misses = {}, {}, []
+    parity, evidence = {}, {}
     with tempfile.TemporaryDirectory(prefix="digit-export-") as folder:
         path = Path(folder) / Path(target.path(name)).name
         path.write_bytes(content)
+        # What is published under a name must be that, whatever its answers are.
+        misses = inspect(path).complaints
         # Not the engine that is faster at this moment: the figures depend on no clock.
         engine = backends.choose(target.format).name
         with quiet():

@@ -121,6 +121,7 @@ def _make(
 ) -> dict[Target, Outcome]:
     report(f"{source.name}: loading {source.path.name}")
     # TensorFlow takes seconds to import, and is not needed where all is up to date.
+    from digit_export import metadata
     from digit_export.build import build
     from digit_export.network import Network
 
@@ -133,9 +134,18 @@ def _make(
     examples = draw(rows.pixels, rows.labels, REFERENCE_ROWS, REFERENCE_SEED, names)
     ensure_writable(source.directory)
     known = evidence.read(source.directory, source.current) if source.current else {}
+    facts = metadata.entries(
+        source.name,
+        source.sha256,
+        names,
+        data.hashes,
+        calibration.sha256,
+        tools(),
+        source.trained_here,
+    )
     outcomes, new = {}, []
     for built in build(
-        source.name, network, targets, calibration.pixels, checked, recorded, report
+        source.name, network, targets, calibration.pixels, checked, recorded, facts, report
     ):
         found = known[built.target.path(source.name)] if built.reproduced else built.evidence
         file = NewFile(built.target, built.content, built.parity, keys[built.target], found)

@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from digit_runtime import backends, models
+from digit_runtime import backends, metadata, models
 from digit_runtime.choice import choose
 from digit_runtime.class_names import counted
 from digit_runtime.contract import PIXELS, Labels, Pixels, Probabilities, as_pixels
@@ -42,6 +42,7 @@ class Classifier:
         """Verify `file` against its manifest and load it; 0 threads means all usable CPUs."""
         chosen = backends.choose(file.format, engine)
         file.verify()
+        metadata.check_contract(file.path)
         self.path: Path = file.path
         self.model = file.model
         self.format = file.format

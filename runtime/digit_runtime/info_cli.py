@@ -2,16 +2,19 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from digit_runtime import options
 from digit_runtime.console import DigitCommand, table
 
+if TYPE_CHECKING:
+    from digit_runtime.inspection import Inspection
+
 
 @click.command(cls=DigitCommand, epilog="Example:  digit-info cnn")
-@click.argument("model", required=False)
+@click.argument("model", metavar="[MODEL|FILE]", required=False)
 @options.artifacts
 @options.as_json
 def info(model: str | None, artifacts: Path | None, as_json: bool) -> None:
@@ -20,7 +23,13 @@ def info(model: str | None, artifacts: Path | None, as_json: bool) -> None:
     MODEL is a name under --artifacts or a model directory; without it, all models are
     shown. Every file's hash is checked against its manifest; exit status 1 if one is
     damaged.
+
+    FILE is a .onnx or .tflite file. Its graph is read and told: operators, parameters,
+    multiplications, what is stored and computed in int8, and what digit-export wrote into
+    it. Exit status 1 if it is not what its name or its manifest calls it.
     """
+    if model and Path(model).suffix in (".onnx", ".tflite"):
+        return _file(Path(model), as_json)
     from digit_runtime.info import describe_engines, describe_model
     from digit_runtime.models import artifacts_folder, model_directory, model_names
 
@@ -35,6 +44,40 @@ def info(model: str | None, artifacts: Path | None, as_json: bool) -> None:
     damaged = [file["path"] for m in models for file in m["files"] if file["state"] == "damaged"]
     if damaged:
         raise click.ClickException(f"damaged: {', '.join(damaged)}; export or copy again")
+
+
+def _file(path: Path, as_json: bool) -> None:
+    from digit_runtime.inspection import inspect
+
+    found = inspect(path)
+    if as_json:
+        click.echo(json.dumps(found.as_json(), indent=2))
+    else:
+        click.echo(_file_text(found))
+    if found.complaints:
+        raise click.ClickException(f"{path}: {'; '.join(found.complaints)}")
+
+
+def _file_text(found: "Inspection") -> str:
+    weights = ", ".join(f"{share:.1%} {name}" for name, share in found.weights.items())
+    int8 = "not known" if found.int8_macs is None else f"{found.int8_macs:.1%} int8 with int8"
+    macs = "not known" if found.macs is None else f"{found.macs:,} for one image"
+    version = "opset" if found.format == "onnx" else "schema"
+    facts = {
+        "file": f"{found.path}, {found.bytes:,} bytes",
+        "sha256": found.sha256,
+        "format": f"{found.format}, {version} {found.version}",
+        "takes": "; ".join(found.inputs),
+        "gives": "; ".join(found.outputs),
+        "parameters": f"{found.parameters:,} (weights and biases of layers)",
+        "weights": f"stored as {weights or 'nothing: there is no layer'}",
+        "activations": found.activations,
+        "MACs": f"{macs}; {int8}",
+        "operators": ", ".join(f"{name} {count}" for name, count in found.operators.items()),
+        **{key.removeprefix("digit."): value for key, value in found.metadata.items()},
+    }
+    width = max(map(len, facts)) + 1
+    return "\n".join(f"{key:<{width}} {value}" for key, value in facts.items())
 
 
 def _text(model: dict[str, Any]) -> str:

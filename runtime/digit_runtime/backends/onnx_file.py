@@ -64,6 +64,7 @@ class Graph:
     outputs: tuple[Value, ...]
     constants: Mapping[str, Array]
     nodes: tuple[Node, ...]
+    opset: int = 0
 
 
 def read(path: Path) -> Graph:
@@ -90,8 +91,11 @@ def parse(content: bytes) -> Graph:
     model = Message(memoryview(content))
     if not model.has(7):
         raise ModelFileError("has no graph")
-    for opset in model.messages(8):
-        domain, version = opset.text(1), opset.integer(2)
+    opset = 0
+    for declared in model.messages(8):
+        domain, version = declared.text(1), declared.integer(2)
+        if domain in ("", "ai.onnx"):
+            opset = version
         if domain in ("", "ai.onnx") and version < _OLDEST_OPSET:
             raise ModelFileError(f"has opset {version}; {_OLDEST_OPSET} or newer is needed")
     graph = model.message(7)
@@ -102,6 +106,7 @@ def parse(content: bytes) -> Graph:
         outputs=tuple(_value(value) for value in graph.messages(12)),
         constants=constants,
         nodes=tuple(_node(node) for node in graph.messages(1)),
+        opset=opset,
     )
 
 
