@@ -71,6 +71,11 @@ from digit_export.targets import FORMATS, PRECISIONS
     "in the manifest. May be repeated.",
 )
 @click.option("--force", is_flag=True, help="Export what is up to date, too.")
+@click.option(
+    "--debug",
+    is_flag=True,
+    help="Also show how far each layer's output is from that in Keras, the farthest first.",
+)
 @as_json
 def export(
     format_: str,
@@ -85,6 +90,7 @@ def export(
     seed: int,
     limits: dict[str, float],
     force: bool,
+    debug: bool,
     as_json: bool,
 ) -> None:
     """Export trained Keras models to ONNX and TFLite, and prove each file's parity.
@@ -123,12 +129,15 @@ def export(
             rows,
             seed,
             force,
+            debug,
             lambda line: click.echo(line, err=True),
         )
         missed += sum(outcome.status == run.NOT_PUBLISHED for outcome in outcomes)
         documents.append(report.as_json(source, outcomes))
         if not as_json:
             click.echo(f"{report.as_table(source, outcomes)}\n")
+            for text in report.layers(outcomes):
+                click.echo(f"{text}\n")
     pages = [page.write(folder) for folder in dict.fromkeys(s.directory.parent for s in found)]
     if as_json:
         click.echo(json.dumps({"schema": 1, "models": documents}, indent=2))

@@ -1,7 +1,7 @@
 """What `digit-export` prints: a table, JSON, and the commands to run next."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -59,10 +59,20 @@ def as_json(source: Source, outcomes: Sequence[Outcome]) -> dict[str, Any]:
                 "bytes": outcome.bytes,
                 "sha256": outcome.sha256,
                 "parity": {key: asdict(parity) for key, parity in outcome.parity.items()},
+                **({"layers": [e.as_json() for e in outcome.layers]} if outcome.layers else {}),
             }
             for outcome in outcomes
         ],
     }
+
+
+def layers(outcomes: Sequence[Outcome]) -> Iterator[str]:
+    """Yield a table of the layers of each file whose layers were compared."""
+    for outcome in outcomes:
+        if outcome.layers:
+            from digit_export.debug import as_table
+
+            yield f"{outcome.path.name}, layer by layer\n\n{as_table(list(outcome.layers))}"
 
 
 def next_steps(sources: Sequence[Source], rows: Path, labels: Path | None) -> str:

@@ -12,7 +12,7 @@ from digit_runtime.manifest import ModelFile, Parity, verify_file
 
 from digit_export import evidence
 from digit_export.calibrate import CALIBRATION_ROWS, draw
-from digit_export.data import Data
+from digit_export.data import Data, Rows
 from digit_export.errors import KerasModelError
 from digit_export.fingerprint import fingerprint, tools
 from digit_export.publish import NewFile, ensure_writable, publish
@@ -28,6 +28,8 @@ from digit_export.sources import Source
 from digit_export.targets import Target
 
 if TYPE_CHECKING:
+    from digit_export.build import Built
+    from digit_export.debug import LayerError
     from digit_export.network import Network
 
 EXPORTED = "exported"
@@ -51,6 +53,8 @@ class Outcome:
     sha256: str = ""
     parity: Mapping[str, Parity] = field(default_factory=dict)
     reasons: Sequence[str] = ()
+    layers: Sequence["LayerError"] = ()
+    """The error behind each layer, if that was asked for."""
 
 
 def export(
@@ -59,6 +63,7 @@ def export(
     data: Data,
     seed: int = 0,
     force: bool = False,
+    debug: bool = False,
     report: Callable[[str], None] = lambda line: None,
 ) -> list[Outcome]:
     """Export one model: convert, check, and publish what passes.
@@ -74,6 +79,7 @@ def export(
         data: Rows to calibrate with and to check on.
         seed: Of the rows drawn for calibration.
         force: Export what is up to date, too.
+        debug: Also compare the layers, for which what is up to date is converted again.
         report: Called with what is being done.
 
     Raises:
@@ -83,10 +89,10 @@ def export(
     keys = {target: fingerprint(source, target, data.hashes, seed) for target in targets}
     recorded = {} if force else _recorded(source, keys)
     fresh = {target: entry for target, entry in recorded.items() if _is_there(source, entry)}
-    if source.current and not is_intact(source.directory, source.current):
+    if debug or (source.current and not is_intact(source.directory, source.current)):
         fresh = {}
     todo = [target for target in targets if target not in fresh]
-    made = _make(source, todo, keys, recorded, data, seed, report) if todo else {}
+    made = _make(source, todo, keys, recorded, data, seed, debug, report) if todo else {}
     return [made.get(target) or _unchanged(source, target, fresh[target]) for target in targets]
 
 
@@ -117,6 +123,7 @@ def _make(
     recorded: Mapping[Target, ModelFile],
     data: Data,
     seed: int,
+    debug: bool,
     report: Callable[[str], None],
 ) -> dict[Target, Outcome]:
     report(f"{source.name}: loading {source.path.name}")
@@ -161,6 +168,7 @@ def _make(
             entry.sha256,
             built.parity,
             built.misses,
+            _layers(network, built, checked["validation"]) if debug else (),
         )
     if not source.trained_here and (doubt := _doubt(outcomes.values(), len(names))):
         report(f"{source.name}: note: {doubt}")
@@ -185,6 +193,14 @@ def _make(
             () if names == DIGITS else names,
         )
     return outcomes
+
+
+def _layers(network: "Network", built: "Built", rows: Rows) -> list["LayerError"]:
+    from digit_export.debug import ROWS, compare
+
+    if not built.content:
+        return []
+    return compare(network, built.target.format, built.content, rows.pixels[:ROWS])
 
 
 def _names(source: Source, classes: int) -> tuple[str, ...]:
