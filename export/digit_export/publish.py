@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any, Final
 
 from digit_runtime.atomic import replacing, writing
+from digit_runtime.contract import DIGITS
 from digit_runtime.errors import OutputError
 from digit_runtime.manifest import MANIFEST_NAME, Manifest, ModelFile, Parity
 
@@ -95,6 +97,10 @@ def publish(
         for file in new:
             path = source.directory / file.target.path(source.name)
             stack.enter_context(replacing(path)).write_bytes(file.content)
+            if file.target.companion:
+                beside = path.with_name(file.target.companion_name)
+                companion = resolve_name(file.target.companion)(len(labels or DIGITS))
+                stack.enter_context(replacing(beside)).write_bytes(companion)
         stack.enter_context(replacing(source.directory / REFERENCE_NAME)).write_bytes(reference)
         stack.enter_context(replacing(source.directory / EVIDENCE_NAME)).write_bytes(found)
         readme = stack.enter_context(replacing(source.directory / CARD_NAME))

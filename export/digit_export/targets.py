@@ -36,6 +36,12 @@ class Target:
     gate: Gate
     calibrated: bool = False
     """Whether the calibration rows determine the file."""
+    on_request: bool = False
+    """Whether "all" leaves it out: it needs what not every machine has."""
+    companion: str = ""
+    """``module:function``, a function from the number of classes to the bytes of a file
+    beside it, whose name is `companion_name`."""
+    companion_name: str = ""
 
     @property
     def name(self) -> str:
@@ -60,15 +66,26 @@ TARGETS: Final = (
     Target("tflite", "float16", "digit_export.to_tflite:float16", _HALF),
     Target("tflite", "dynamic", "digit_export.to_tflite:dynamic", _QUANTIZED),
     Target("tflite", "int8", "digit_export.to_tflite:int8", _QUANTIZED, calibrated=True),
+    Target(
+        "c",
+        "int8",
+        "digit_export.to_c:int8",
+        _QUANTIZED,
+        calibrated=True,
+        on_request=True,
+        companion="digit_export.to_c:header",
+        companion_name="digit_predict.h",
+    ),
 )
 FORMATS: Final = tuple(dict.fromkeys(target.format for target in TARGETS))
 PRECISIONS: Final = tuple(dict.fromkeys(target.precision for target in TARGETS))
 
 
 def select(format: str, precision: str) -> list[Target]:
-    """Return the rows of that format and precision; "all" stands for any."""
+    """Return the rows of that format and precision; "all" stands for any but on request."""
     return [
         target
         for target in TARGETS
-        if format in ("all", target.format) and precision in ("all", target.precision)
+        if (format == target.format or (format == "all" and not target.on_request))
+        and precision in ("all", target.precision)
     ]

@@ -20,7 +20,7 @@ from digit_runtime.models import find
 
 # Less than all, since in others' models an engine may keep a small layer in float.
 _MOSTLY: Final = 0.9
-_READERS: Final = {".onnx": layers_of_onnx, ".tflite": layers_of_tflite}
+READERS: Final = {".onnx": layers_of_onnx, ".tflite": layers_of_tflite}
 
 
 @dataclass(frozen=True)
@@ -76,9 +76,9 @@ def inspect(path: Path) -> Inspection:
         ModelFileError: It is damaged, or neither ONNX nor TFLite.
     """
     called = find(path).precision
-    if path.suffix not in _READERS:
+    if path.suffix not in READERS:
         raise ModelFileError(f"{path}: is neither .onnx nor .tflite")
-    contents = _READERS[path.suffix](path)
+    contents = READERS[path.suffix](path)
     called = called or _named(path)
     layers = contents.layers
     macs = [layer.macs for layer in layers if layer.macs is not None]

@@ -21,7 +21,7 @@ _KNOWN: Final = (str(CONTRACT_VERSION), str(NAMED_CLASSES))
 def read(path: Path) -> dict[str, str]:
     """Return what is in the file; empty if digit-export did not make it, or it is damaged."""
     try:
-        found = _of_onnx(path) if path.suffix == ".onnx" else _of_tflite(path)
+        found = _READERS[path.suffix](path) if path.suffix in _READERS else {}
     except (ModelFileError, OSError, ValueError, RecursionError):
         return {}
     return {key: value for key, value in found.items() if key.startswith(PREFIX)}
@@ -51,3 +51,6 @@ def _of_tflite(path: Path) -> dict[str, str]:
     content = tflite_file.metadata(path).get(TFLITE_NAME)
     found = json.loads(content.decode()) if content else {}
     return {key: str(value) for key, value in found.items()} if isinstance(found, dict) else {}
+
+
+_READERS: Final = {".onnx": _of_onnx, ".tflite": _of_tflite}

@@ -70,14 +70,20 @@ def model_directory(model: str | Path, artifacts: Path) -> Path:
     return given if (given / MANIFEST_NAME).is_file() else artifacts / model
 
 
-def files_of(directory: Path) -> list[FoundFile]:
-    """Return the files of a model directory that its manifest lists and that are there."""
+def files_of(directory: Path, format: str | None = None) -> list[FoundFile]:
+    """Return the files of a model directory that its manifest lists and that are there.
+
+    Args:
+        directory: The model's.
+        format: Only files of this format; None for all but those that must be asked for.
+    """
     manifest = Manifest.read(directory)
     labels = manifest.labels or DIGITS
     return [
         FoundFile(directory / entry.path, entry.format, manifest.name, entry, labels)
         for entry in manifest.files
         if (directory / entry.path).is_file()
+        and (entry.format == format if format else not backends.is_on_request(entry.format))
     ]
 
 
@@ -103,13 +109,14 @@ def find_all(
             f"no model {str(model)!r} in {folder}; it has: {known} "
             "(or give the path of a .onnx or .tflite file)"
         )
-    present = files_of(directory)
+    present = files_of(directory, format)
     wanted = [
         file
         for file in present
         if format in (None, file.format) and precision in (None, file.precision)
     ]
     if not wanted:
+        present = files_of(directory)
         have = ", ".join(f"{file.format} {file.precision}" for file in present) or "none"
         asked = " ".join(filter(None, (format, precision))) or "exported"
         raise ModelNotFoundError(
@@ -145,7 +152,7 @@ def _siblings(path: Path) -> list[FoundFile]:
     # A file copied out of its folder has no manifest, and that is fine.
     for directory in (path.parent, path.parent.parent):
         try:
-            return files_of(directory)
+            return files_of(directory, path.suffix.lstrip("."))
         except DigitError:
             continue
     return []

@@ -170,7 +170,7 @@ def candidates(
             backends.choose(engine.format, engine.name)
     files = [
         file
-        for file in files_of(directory)
+        for file in files_of(directory, format)
         if format in (None, file.format) and precision in (None, file.precision)
     ]
     if not files:

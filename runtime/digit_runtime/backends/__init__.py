@@ -5,6 +5,7 @@ A new engine is one file with an `open` function and one entry here.
 
 import importlib
 import importlib.util
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -43,11 +44,13 @@ class Engine:
     """``pip install "digit-runtime[extra]"`` installs it; empty for what is always there."""
     module: str
     """Holds ``open(path: Path, threads: int) -> Session``."""
+    programs: tuple[str, ...] = ()
+    """Programs that will do in place of packages, the preferred one first."""
 
     @property
     def last_resort(self) -> bool:
         """Whether it is for devices without any other engine: always there, but slow."""
-        return not self.extra
+        return not self.extra and not self.programs
 
     @property
     def pip_line(self) -> str:
@@ -55,7 +58,10 @@ class Engine:
         return f'pip install "digit-runtime[{self.extra}]"'
 
     def installed_package(self) -> str | None:
-        """Return the import name that is there, without importing it."""
+        """Return the import name that is there, without importing it; or the program."""
+        for program in self.programs:
+            if shutil.which(program):
+                return program
         for package in self.packages:
             if importlib.util.find_spec(package) is not None:
                 return package
@@ -107,12 +113,22 @@ ENGINES: Final = (
     ),
     Engine("numpy", "onnx", ("numpy",), "", "digit_runtime.backends.numpy_engine"),
 )
-FORMATS: Final = tuple(dict.fromkeys(engine.format for engine in ENGINES))
+# Never used where nobody asks for their format: what they run is not data but a program.
+ON_REQUEST: Final = (
+    Engine("c", "c", (), "", "digit_runtime.backends.c_engine", ("cc", "gcc", "clang")),
+)
+_ALL: Final = (*ENGINES, *ON_REQUEST)
+FORMATS: Final = tuple(dict.fromkeys(engine.format for engine in _ALL))
+
+
+def is_on_request(format: str) -> bool:
+    """Return whether files of that format are left alone unless they are asked for."""
+    return any(engine.format == format for engine in ON_REQUEST)
 
 
 def engines_for(format: str) -> list[Engine]:
     """Return the installed engines that read `format`, the preferred one first."""
-    return [e for e in ENGINES if e.format == format and e.installed_package()]
+    return [e for e in _ALL if e.format == format and e.installed_package()]
 
 
 def choose(format: str, name: str = "auto") -> Engine:
@@ -121,12 +137,16 @@ def choose(format: str, name: str = "auto") -> Engine:
     Raises:
         EngineNotInstalledError: There is none; says the pip command.
     """
-    able = [e for e in ENGINES if e.format == format and name in ("auto", e.name)]
+    able = [e for e in _ALL if e.format == format and name in ("auto", e.name)]
     if not able:
         raise EngineNotInstalledError(f"the engine {name} does not read .{format} files")
     for engine in able:
         if engine.installed_package():
             return engine
+    if able[0].programs:
+        raise EngineNotInstalledError(
+            f".{format} files need a C compiler: {', '.join(able[0].programs)}"
+        )
     missing = f"no engine for .{format} files is" if name == "auto" else f"the engine {name} is not"
     raise EngineNotInstalledError(
         f"{missing} installed: {able[0].pip_line} (or pip install {able[0].distribution})"
@@ -135,7 +155,7 @@ def choose(format: str, name: str = "auto") -> Engine:
 
 def why_last_resort(name: str) -> str | None:
     """Return why the engine of that name must do and what to do, if it is the last resort."""
-    (used,) = (e for e in ENGINES if e.name == name)
+    (used,) = (e for e in _ALL if e.name == name)
     if not used.last_resort:
         return None
     faster = [e for e in ENGINES if e.format == used.format and not e.last_resort]
