@@ -191,7 +191,7 @@ def _flip(row: flips.Flipped, names: Sequence[str]) -> str:
     )
     alt = f"image of a {names[flip.label]}"
     return (
-        f'<img src="{_png(row.pixels)}" alt="{escape(alt)}" width=28 height=28 loading="lazy">'
+        f'<img src="{_png(row.pixels)}" alt="{escape(alt)}" width=28 height=28>'
         f"{caption}<br>Keras {_answer(flip.keras, flip.label, flip.keras_confidence, names)}"
         f"<br>{answers}"
     )
