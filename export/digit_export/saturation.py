@@ -6,7 +6,7 @@ is the most that fits (Intel 64 and IA-32 Architectures Software Developer's Man
 error is raised; the answer is wrong. Weights of 7 bits, up to 64, cannot overflow.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -75,11 +75,18 @@ def layers(model: onnx.ModelProto, pixels: Pixels) -> Iterator[Layer]:
         if tensor is None or weights is None or weights.input[0] not in constants:
             continue
         if tensor.op_type == weights.op_type == "DequantizeLinear":
-            wanted.append((node, tensor.input[0], constants[weights.input[0]]))
-    found = _tensors(model, [name for _, name, _ in wanted], pixels)
-    for node, name, kernel in wanted:
-        if found[name].dtype == np.uint8 and kernel.dtype == np.int8:
-            yield _layer(node, found[name], kernel)
+            zero = constants[tensor.input[2]] if len(tensor.input) > 2 else np.uint8(0)
+            wanted.append((node, tensor.input[0], zero, constants[weights.input[0]]))
+    found = _tensors(model, [name for _, name, _, _ in wanted], pixels)
+    for node, name, zero, kernel in wanted:
+        if found[name].dtype != np.uint8 or kernel.dtype != np.int8:
+            continue
+        if node.op_type == "Conv":
+            yield from _convolution(node, found[name], zero, kernel)
+        else:
+            attributes = _attributes(node)
+            matrix = kernel.T if attributes.get("transB") else kernel
+            yield Layer(node.name, found[name].reshape(-1, len(matrix)), matrix)
 
 
 def _tensors(
@@ -99,22 +106,46 @@ def _tensors(
     return {INPUT_NAME: pixels, **dict(zip(inner, values, strict=True))}
 
 
-def _layer(node: onnx.NodeProto, tensor: NDArray[Any], kernel: NDArray[np.int8]) -> Layer:
-    attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
-    if node.op_type != "Conv":
-        weights = kernel.T if attributes.get("transB") else kernel
-        return Layer(node.name, tensor.reshape(-1, len(weights)), weights)
-    top, left, bottom, right = attributes.get("pads") or _same(attributes, kernel)
-    padded = np.pad(tensor, ((0, 0), (0, 0), (top, bottom), (left, right)))
-    windows = sliding_window_view(padded, kernel.shape[2:], axis=(2, 3))
-    down, across = attributes.get("strides") or (1, 1)
-    windows = windows[:, :, ::down, ::across].transpose(0, 2, 3, 4, 5, 1)
-    matrix = kernel.transpose(2, 3, 1, 0).reshape(-1, len(kernel))
-    return Layer(node.name, windows.reshape(-1, len(matrix)), matrix)
+def _attributes(node: onnx.NodeProto) -> dict[str, Any]:
+    return {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
 
 
-def _same(attributes: dict[str, Any], kernel: NDArray[np.int8]) -> tuple[int, int, int, int]:
-    if not attributes.get("auto_pad", b"").startswith(b"SAME"):
+def _convolution(
+    node: onnx.NodeProto, tensor: NDArray[Any], zero: NDArray[Any], kernel: NDArray[np.int8]
+) -> Iterator[Layer]:
+    """Yield a layer for each group of channels. `zero` is the byte that stands for 0."""
+    attributes = _attributes(node)
+    steps = attributes.get("strides") or (1, 1)
+    gaps = attributes.get("dilations") or (1, 1)
+    spans = tuple((size - 1) * gap + 1 for size, gap in zip(kernel.shape[2:], gaps, strict=True))
+    top, left, bottom, right = attributes.get("pads") or _same(
+        attributes, tensor.shape[2:], spans, steps
+    )
+    padded = np.pad(tensor, ((0, 0), (0, 0), (top, bottom), (left, right)), constant_values=zero)
+    windows = sliding_window_view(padded, spans, axis=(2, 3))
+    windows = windows[:, :, :: steps[0], :: steps[1], :: gaps[0], :: gaps[1]]
+    windows = windows.transpose(0, 2, 3, 4, 5, 1)
+    groups = attributes.get("group", 1)
+    for number, (part, own) in enumerate(
+        zip(np.split(windows, groups, axis=-1), np.split(kernel, groups), strict=True)
+    ):
+        matrix = own.transpose(2, 3, 1, 0).reshape(-1, len(own))
+        name = f"{node.name} group {number}" if groups > 1 else node.name
+        yield Layer(name, part.reshape(-1, len(matrix)), matrix)
+
+
+def _same(
+    attributes: dict[str, Any],
+    sizes: tuple[int, ...],
+    spans: tuple[int, ...],
+    steps: Sequence[int],
+) -> tuple[int, ...]:
+    kind = attributes.get("auto_pad", b"")
+    if not kind.startswith(b"SAME"):
         return 0, 0, 0, 0
-    height, width = (size - 1 for size in kernel.shape[2:])
-    return height // 2, width // 2, height - height // 2, width - width // 2
+    missing = [
+        max((-(-size // step) - 1) * step + span - size, 0)
+        for size, span, step in zip(sizes, spans, steps, strict=True)
+    ]
+    less, more = [all // 2 for all in missing], [all - all // 2 for all in missing]
+    return (*less, *more) if kind == b"SAME_UPPER" else (*more, *less)
