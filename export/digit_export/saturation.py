@@ -75,7 +75,7 @@ def layers(model: onnx.ModelProto, pixels: Pixels) -> Iterator[Layer]:
         if tensor is None or weights is None or weights.input[0] not in constants:
             continue
         if tensor.op_type == weights.op_type == "DequantizeLinear":
-            zero = constants[tensor.input[2]] if len(tensor.input) > 2 else np.uint8(0)
+            zero = constants[tensor.input[2]] if len(tensor.input) > 2 else np.zeros((), np.uint8)
             wanted.append((node, tensor.input[0], zero, constants[weights.input[0]]))
     found = _tensors(model, [name for _, name, _, _ in wanted], pixels)
     for node, name, zero, kernel in wanted:
