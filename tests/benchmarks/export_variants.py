@@ -121,15 +121,17 @@ def ratios(runs: list[Callable[[Pixels], object]], batch: Pixels, seconds: float
         run(batch)
         inner.append(max(1, round(0.003 / (time.perf_counter() - start))))
     found: list[list[float]] = [[] for _ in runs]
+    random = np.random.default_rng(0)
     end = time.monotonic() + seconds * len(runs)
     while time.monotonic() < end or len(found[0]) < 5:
-        took = []
-        for run, count in zip(runs, inner, strict=True):
-            run(batch)  # The one before has left its own weights in the caches.
+        took = [0.0] * len(runs)
+        # In another order every time: each leaves the caches to the next as it made them.
+        for index in random.permutation(len(runs)):
+            runs[index](batch)
             start = time.perf_counter()
-            for _ in range(count):
-                run(batch)
-            took.append((time.perf_counter() - start) / count)
+            for _ in range(inner[index]):
+                runs[index](batch)
+            took[index] = (time.perf_counter() - start) / inner[index]
         for turn, value in zip(found, took, strict=True):
             turn.append(value / took[0])
     return [statistics.median(turn) for turn in found]
