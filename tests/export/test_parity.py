@@ -97,7 +97,8 @@ def test_probabilities_that_are_not_numbers_never_pass(gate: Gate) -> None:
     assert misses == ["has probabilities that are not numbers"]
 
 
-def test_all_selects_every_target_and_a_name_only_its_own() -> None:
-    assert select("all", "all") == list(TARGETS)
+def test_all_selects_what_needs_no_request_and_a_name_only_its_own() -> None:
+    assert select("all", "all") == [target for target in TARGETS if not target.on_request]
+    assert [target.name for target in select("c", "all")] == ["c int8"]
     assert [target.name for target in select("tflite", "int8")] == ["tflite int8"]
     assert {target.format for target in select("onnx", "all")} == {"onnx"}
