@@ -29,6 +29,7 @@ from digit_runtime.errors import DigitError
 from digit_runtime.models import find
 
 _TURN_S: Final = 0.03
+_PAUSE_S: Final = 0.02
 _FEWEST_ROUNDS: Final = 3
 _ENOUGH_S: Final = 0.4
 # For all of them together. An engine's first import from a cold SD card takes many seconds.
@@ -151,6 +152,9 @@ def main() -> None:
 
 
 def _turn(classifier: Classifier, pixels: Pixels) -> float:
+    # The threads of the engine before may still spin, and this one's are asleep.
+    time.sleep(_PAUSE_S)
+    classifier.predict_proba(pixels)
     rows = 0
     start = time.perf_counter()
     while (seconds := time.perf_counter() - start) < _TURN_S:
