@@ -33,6 +33,7 @@ Predict = Callable[[Pixels], Probabilities]
 _WARM_UP_BATCH: Final = 64
 _WARM_UP_RUNS: Final = 5
 _WARM_UP_SECONDS: Final = 0.002
+_SETTLE_SECONDS: Final = 0.02
 _IMAGES: Final = 512
 
 
@@ -100,6 +101,9 @@ class Meter:
 
     def latency(self, runs: int) -> dict[str, list[float]]:
         """Time single images, one after the other, after some that do not count."""
+        if self._job.threads > 1:
+            # Those of the engine before spin for a while, on this one's CPUs.
+            time.sleep(_SETTLE_SECONDS)
         end, warm = time.perf_counter() + _WARM_UP_SECONDS, 0
         while warm < _WARM_UP_RUNS or time.perf_counter() < end:
             self._predict(self._images[:1])
