@@ -8,6 +8,13 @@ from digit_runtime import options
 from digit_runtime.console import DigitCommand
 
 
+def _token(ctx: click.Context, option: click.Parameter, value: str | None) -> str | None:
+    # An empty one would let everybody in, and others do not fit into a header.
+    if value is not None and not (value.strip() and value.isascii() and value.isprintable()):
+        raise click.BadParameter("expected printable ASCII characters, at least one")
+    return value
+
+
 @click.command(cls=DigitCommand, epilog="Example:  digit-serve --model cnn --port 8000")
 @click.option("--model", default="cnn", show_default=True, help="The one that answers first.")
 @options.format_and_precision
@@ -23,6 +30,7 @@ from digit_runtime.console import DigitCommand
 @click.option(
     "--token",
     envvar="DIGIT_SERVE_TOKEN",
+    callback=_token,
     show_envvar=True,
     help="A secret that the API then asks for, as bearer token.",
 )

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 from digit_runtime.contract import Pixels, Probabilities
 from digit_runtime.serve import metrics
 from digit_runtime.serve.batcher import Batcher
-from digit_runtime.serve.body import JSON, pixels_of
+from digit_runtime.serve.body import JSON, Intake
 from digit_runtime.serve.lanes import Lanes
 from digit_runtime.serve.limits import Limits
 
@@ -23,21 +23,26 @@ class Api:
 
     def __init__(self, lanes: Lanes, limits: Limits) -> None:
         self._lanes = lanes
-        self._limits = limits
+        self._intake = Intake(limits)
 
     async def predict(self, request: Request) -> Response:
         """POST /predict: the digits of the body, one or many."""
         start = time.perf_counter()
         lane = await self._lanes.get(request.query_params)
-        pixels = await pixels_of(request, self._limits)
+        pixels = await self._intake.pixels(request)
         answers, seconds = await lane.predict(pixels)
         document = _described(lane, answers)
-        if not request.headers["content-type"].startswith(JSON):
+        if not request.headers["content-type"].lower().startswith(JSON):
             # What became of the picture, so that people can see what the model saw.
             document["pixels"] = pixels[0].tolist()
         document["engine_milliseconds"] = round(1000 * seconds, 3)
         document["milliseconds"] = round(1000 * (time.perf_counter() - start), 3)
         return JSONResponse(document)
+
+    def close(self) -> None:
+        """Give all threads back."""
+        self._intake.close()
+        self._lanes.close()
 
     async def models(self, request: Request) -> Response:
         """GET /models: what can be asked for, and what is used where nobody asks."""

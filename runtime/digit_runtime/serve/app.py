@@ -56,7 +56,7 @@ def create_app(lanes: Lanes, limits: Limits, token: str | None, loopback: bool) 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         yield
-        lanes.close()
+        api.close()
 
     guarded = {
         "/predict": (api.predict, "POST"),

@@ -13,11 +13,12 @@ from digit_runtime.console import native_stderr_silenced
 from digit_runtime.contract import DIGITS
 from digit_runtime.errors import DigitError
 from digit_runtime.manifest import Manifest, sha256_of
-from digit_runtime.samples import REFERENCE_NAME, Golden, golden
+from digit_runtime.samples import Golden
 from digit_runtime.serve.batcher import Batcher
 from digit_runtime.serve.errors import Refusal
 from digit_runtime.serve.limits import Limits
 from digit_runtime.serve.metrics import Metrics
+from digit_runtime.verify import golden_rows
 
 _CHOICES = ("format", "precision", "engine")
 
@@ -78,7 +79,7 @@ class Lanes:
         if model not in self._directories:
             raise self._unknown(model)
         try:
-            return golden(self._directories[model] / REFERENCE_NAME)
+            return golden_rows(self._directories[model])
         except DigitError as error:
             raise Refusal(404, f"the model {model} carries no digits") from error
 
@@ -124,7 +125,9 @@ class Lanes:
         try:
             classifier = await loop.run_in_executor(None, self._load, wanted)
         except DigitError as error:
-            raise Refusal(500, str(error).replace(str(self._folder), "")) from error
+            # Where the models lie is not the client's to know.
+            folder = str(self._directories[wanted.model])
+            raise Refusal(500, str(error).replace(folder, wanted.model)) from error
         self._keep(wanted, classifier)
 
     def _load(self, wanted: Wanted) -> Classifier:

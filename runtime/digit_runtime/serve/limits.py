@@ -11,6 +11,10 @@ class Limits:
     """Of one request: a photo, or the JSON of a thousand digits with room to spare."""
     image_pixels: int = 16_000_000
     """Of one picture once it is decoded, whatever its bytes."""
+    held_bytes: int = 64_000_000
+    """Of all bodies that are arriving or being decoded."""
+    decoders: int = 2
+    """Bodies that are decoded at a time; the largest picture takes some 250 MB meanwhile."""
     rows: int = 1024
     """Digits in one request."""
     waiting_rows: int = 2048
