@@ -105,6 +105,17 @@ def test_nothing_moves_when_the_answer_comes(open_page: Any) -> None:
     assert page.evaluate(places) == before
 
 
+@pytest.mark.parametrize("width", [360, 1100])
+def test_nothing_moves_while_the_page_loads(open_page: Any, width: int) -> None:
+    page = ready(open_page(viewport={"width": width, "height": 740}))
+    moved = page.evaluate(
+        """() => new Promise((done) => new PerformanceObserver((list) =>
+            done(list.getEntries().reduce((sum, entry) => sum + entry.value, 0))
+        ).observe({ type: "layout-shift", buffered: true }) || setTimeout(() => done(0), 300))"""
+    )
+    assert moved < 0.01
+
+
 def test_a_finger_draws_on_a_narrow_screen(open_page: Any) -> None:
     page = ready(open_page(viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True))
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
@@ -136,6 +147,37 @@ def test_keys_draw(open_page: Any) -> None:
     sync_api.expect(answer(page)).to_have_text(NOTHING)
 
 
+def test_the_pen_that_keys_move_is_seen_and_leaves_no_ink(open_page: Any) -> None:
+    page = ready(open_page())
+    paper, pen = page.locator("#paper"), page.locator("#pen")
+    blank = page.evaluate("document.querySelector('#paper').toDataURL()")
+    paper.focus()
+    sync_api.expect(pen).to_be_hidden()
+    for key in ("ArrowUp", "ArrowUp", "ArrowRight"):
+        page.keyboard.press(key)
+    outer, inner = paper.bounding_box(), pen.bounding_box()
+    across = (inner["x"] + inner["width"] / 2 - outer["x"]) / outer["width"]
+    down = (inner["y"] + inner["height"] / 2 - outer["y"]) / outer["height"]
+    assert (across, down) == pytest.approx((150 / 280, 120 / 280), abs=0.01)
+    assert page.evaluate("document.querySelector('#paper').toDataURL()") == blank
+    page.locator("#file").focus()
+    sync_api.expect(pen).to_be_hidden()
+
+
+def test_what_is_undone_while_it_is_drawn_is_gone(open_page: Any) -> None:
+    page = ready(open_page())
+    box = page.locator("#paper").bounding_box()
+    page.mouse.move(box["x"] + 60, box["y"] + 60)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 120, box["y"] + 60, steps=4)
+    page.keyboard.press("Escape")
+    page.mouse.move(box["x"] + 180, box["y"] + 60, steps=4)
+    page.mouse.up()
+    sync_api.expect(answer(page)).to_have_text(NOTHING)
+    draw(page, SEVEN)
+    sync_api.expect(answer(page)).to_have_text("7")
+
+
 def test_a_gallery_digit_is_chosen_by_key(open_page: Any) -> None:
     page = ready(open_page())
     page.get_by_role("button", name="digit 1 of 30").focus()
@@ -161,6 +203,19 @@ def test_a_picture_is_taken(open_page: Any, test_digits: Digits) -> None:
     big.save(stream, "PNG")
     page.locator("#file").set_input_files(
         {"name": "digit.png", "mimeType": "image/png", "buffer": stream.getvalue()}
+    )
+    sync_api.expect(answer(page)).to_have_text(str(test_digits[1][2]))
+
+
+def test_a_photo_of_more_pixels_than_the_server_takes_is_read(
+    open_page: Any, test_digits: Digits
+) -> None:
+    page = ready(open_page())
+    stream = io.BytesIO()
+    photo = Image.fromarray(255 - test_digits[0][2].reshape(28, 28)).resize((4200, 4200))
+    photo.save(stream, "WEBP", quality=50)
+    page.locator("#file").set_input_files(
+        {"name": "photo.webp", "mimeType": "image/webp", "buffer": stream.getvalue()}
     )
     sync_api.expect(answer(page)).to_have_text(str(test_digits[1][2]))
 

@@ -4,6 +4,8 @@ const ink = paper.getContext("2d", { willReadFrequently: true });
 const SIZE = paper.width;
 const WIDTH = 20; // Of the pen: MNIST's strokes are about two of twenty pixels.
 const STEP = 10; // Of the pen that arrow keys move.
+const LARGEST = 1024; // Side of a picture that is sent: the server makes no use of more.
+const QUIET = 400; // Milliseconds without a new answer before one is spoken.
 
 const state = {
   strokes: [], // Each a list of [x, y].
@@ -24,9 +26,10 @@ function headers(extra = {}) {
 
 async function ask(path, options = {}) {
   const response = await fetch(path, { ...options, headers: headers(options.headers) });
-  const document = await response.json();
-  if (response.ok) return document;
-  const error = new Error(document.error ?? response.statusText);
+  // What does not come from the application, but from a proxy say, need not be JSON.
+  const content = await response.json().catch(() => ({}));
+  if (response.ok) return content;
+  const error = new Error(content.error ?? `the server said ${response.status}.`);
   error.status = response.status;
   throw error;
 }
@@ -52,7 +55,8 @@ async function start() {
     addLane(first, models);
     listChoices(first, models);
     tell(`${name(first)} is ready.`);
-    showGallery(first.model);
+    await showGallery(first.model);
+    document.body.classList.remove("starting");
     if (drawn()) refresh();
   } catch (error) {
     if (error.status === 401) {
@@ -144,6 +148,12 @@ function showAnswer(lane, answer, roundTrip) {
   return `${prediction.label}, ${Math.round(100 * prediction.probabilities[top])} percent`;
 }
 
+let speaking;
+function speak(text) {
+  clearTimeout(speaking);
+  speaking = setTimeout(() => { $("spoken").textContent = text; }, text ? QUIET : 0);
+}
+
 function showNothing() {
   for (const lane of state.lanes) {
     lane.card.querySelector(".digit").textContent = "–";
@@ -154,7 +164,7 @@ function showNothing() {
       bar.querySelector(".value").textContent = "–";
     }
   }
-  $("spoken").textContent = "";
+  speak("");
   $("seen").getContext("2d").clearRect(0, 0, 28, 28);
 }
 
@@ -197,7 +207,7 @@ async function predict(version) {
         if (version !== state.version && !drawn()) return;
         const said = showAnswer(lane, answer, performance.now() - begin);
         if (lane === state.lanes[0]) {
-          $("spoken").textContent = said;
+          speak(said);
           tell("");
           show28($("seen"), answer.pixels ?? state.picture?.pixels);
         }
@@ -255,7 +265,6 @@ function redraw() {
 function changed() {
   redraw();
   refresh();
-  showCursor();
 }
 
 function begin(point) {
@@ -269,13 +278,21 @@ function extend(point) {
   changed();
 }
 
+function liftPens() {
+  pointer = null;
+  if (state.cursor) state.cursor.down = false;
+  showPen();
+}
+
 function undo() {
+  liftPens();
   if (state.picture) state.picture = null;
   else state.strokes.pop();
   changed();
 }
 
 function clear() {
+  liftPens();
   state.strokes = [];
   state.picture = null;
   tell("");
@@ -297,6 +314,7 @@ paper.addEventListener("pointerdown", (event) => {
   pointer = event.pointerId;
   paper.setPointerCapture(pointer);
   state.cursor = null;
+  showPen();
   begin(at(event));
 });
 paper.addEventListener("pointermove", (event) => {
@@ -329,28 +347,23 @@ paper.addEventListener("keydown", (event) => {
     const cursor = state.cursor;
     cursor.x = Math.min(SIZE - WIDTH, Math.max(WIDTH, cursor.x + STEP * move[0]));
     cursor.y = Math.min(SIZE - WIDTH, Math.max(WIDTH, cursor.y + STEP * move[1]));
-    if (cursor.down && state.strokes.length) extend([cursor.x, cursor.y]);
-    else cursor.down = false;
+    if (cursor.down) extend([cursor.x, cursor.y]);
   } else return;
   event.preventDefault();
-  showCursor();
+  showPen();
 });
 paper.addEventListener("blur", () => {
   state.cursor = null;
-  redraw();
+  showPen();
 });
 
-function showCursor() {
+function showPen() {
+  const pen = $("pen");
+  pen.hidden = !state.cursor;
   if (!state.cursor) return;
-  // Not part of the drawing: it is sent before this is drawn, and redrawn without it.
-  requestAnimationFrame(() => {
-    if (!state.cursor || state.busy) return;
-    ink.beginPath();
-    ink.arc(state.cursor.x, state.cursor.y, WIDTH / 2, 0, 7);
-    ink.lineWidth = 2;
-    ink.strokeStyle = getComputedStyle(document.body).getPropertyValue("--accent");
-    ink.stroke();
-  });
+  pen.style.left = `${(100 * state.cursor.x) / SIZE}%`;
+  pen.style.top = `${(100 * state.cursor.y) / SIZE}%`;
+  pen.classList.toggle("down", state.cursor.down);
 }
 
 // ---- Pictures and the gallery
@@ -364,9 +377,24 @@ async function take(file) {
     tell(`${file.name}: not a picture that this browser can read.`);
     return;
   }
+  const blob = await fitting(file, image);
+  liftPens();
   state.strokes = [];
-  state.picture = { blob: file, image };
+  state.picture = { blob, image };
   changed();
+}
+
+// A photo is larger than the server needs, and may be of a kind that only browsers read.
+async function fitting(file, image) {
+  const scale = Math.min(1, LARGEST / Math.max(image.width, image.height));
+  if (scale === 1 && ["image/png", "image/jpeg"].includes(file.type)) return file;
+  const canvas = document.createElement("canvas");
+  canvas.width = Math.max(1, Math.round(image.width * scale));
+  canvas.height = Math.max(1, Math.round(image.height * scale));
+  const context = canvas.getContext("2d");
+  context.imageSmoothingQuality = "high";
+  context.drawImage(image, 0, 0, canvas.width, canvas.height);
+  return new Promise((done) => canvas.toBlob(done, "image/png"));
 }
 
 $("file").addEventListener("change", (event) => {
@@ -403,6 +431,7 @@ async function showGallery(model) {
     show28(canvas, pixels);
     button.append(canvas);
     button.addEventListener("click", () => {
+      liftPens();
       state.strokes = [];
       state.picture = { pixels, image: canvas };
       changed();
