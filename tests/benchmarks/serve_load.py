@@ -38,7 +38,7 @@ def as_json(row: Pixels) -> tuple[str, bytes]:
 
 
 def as_png(row: Pixels) -> tuple[str, bytes]:
-    """Return content type and body: the digit on a paper of 280 x 280, as the page sends it."""
+    """Return content type and body: the digit, black on white, of 200 x 200 pixels."""
     stream = io.BytesIO()
     Image.fromarray(255 - row.reshape(28, 28)).resize((200, 200)).save(stream, "PNG")
     return "image/png", stream.getvalue()
