@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import numpy as np
+from digit_runtime.blocks import GZIP_MAGIC, LONGEST_LINE
 from digit_runtime.contract import PIXELS, Pixels
 from digit_runtime.errors import PixelsError
 from digit_runtime.parse import parse
@@ -26,9 +27,7 @@ from digit_batch.parts import BadRow, Part, Rows, opened
 from digit_batch.sources import Source
 
 _EXPECTED: Final = "a CSV of digits"
-_GZIP_MAGIC: Final = b"\x1f\x8b"
 _BLOCK: Final = 1 << 20
-_LONGEST_LINE: Final = 1 << 16
 # A row has 784 cells of at least one digit, each followed by a comma or the line's end.
 _SHORTEST_ROW: Final = 2 * PIXELS
 # As many as `digit_runtime.parse` is fastest with.
@@ -61,8 +60,8 @@ def plan(source: Source, rows: int) -> list[Part]:
     if source.size <= rows * _SHORTEST_ROW:
         return one
     with opened(source, _EXPECTED) as stream:
-        head = stream.read(_LONGEST_LINE)
-        if head.startswith(_GZIP_MAGIC):
+        head = stream.read(LONGEST_LINE)
+        if head.startswith(GZIP_MAGIC):
             return one
         position, _ = _layout(head, source.name)
         stream.seek(position)
@@ -86,10 +85,10 @@ def read(part: Part) -> Generator[Rows, None, int]:
     """Read the lines between start and stop; see `parts.Format`."""
     name = part.source.name
     with opened(part.source, _EXPECTED) as raw:
-        zipped = raw.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
+        zipped = raw.read(len(GZIP_MAGIC)) == GZIP_MAGIC
         raw.seek(0)
         with io.BufferedReader(gzip.GzipFile(fileobj=raw) if zipped else raw) as stream:
-            body, labels = _layout(stream.read(_LONGEST_LINE), name)
+            body, labels = _layout(stream.read(LONGEST_LINE), name)
             start = max(part.start, body)
             stream.seek(start)
             counter = LineCounter()
@@ -144,7 +143,7 @@ def _blocks(stream: Any, length: int, counter: LineCounter, name: str) -> Iterat
         data = rest + data
         cut = data.rfind(b"\n") + 1
         rest = data[cut:]
-        if len(rest) > _LONGEST_LINE:
+        if len(rest) > LONGEST_LINE:
             raise PixelsError(f"{name}: has a line that is much too long for a row of digits")
         if cut:
             yield data[:cut]

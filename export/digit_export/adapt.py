@@ -26,8 +26,8 @@ _FLOATS: Final = ("float32", "float16", "bfloat16", "float64")
 _TRIAL: Final = np.random.default_rng(0).integers(0, 256, (64, PIXELS), np.uint8)
 _SUM_ERROR: Final = 1e-2
 
-# Layers that leave the range of the pixels as it is.
-_PASSIVE: Final = (
+# Layers that leave values as they are, but may move them.
+PASSIVE: Final = (
     keras.layers.InputLayer,
     keras.layers.Reshape,
     keras.layers.Flatten,
@@ -150,7 +150,7 @@ def _range(model: keras.Model, path: Path, dtype: str, given: Range | None) -> R
 
 def _scales_itself(model: Any) -> str:
     """Return in words by which layer, if the first that changes pixels is made for up to 255."""
-    first = next((layer for layer in _operations(model) if not isinstance(layer, _PASSIVE)), None)
+    first = next((layer for layer in _operations(model) if not isinstance(layer, PASSIVE)), None)
     if isinstance(first, keras.layers.Rescaling):
         beyond = np.max(np.abs(first.scale)) * _BEYOND_ONE < 1
     elif isinstance(first, keras.layers.Normalization) and first.mean is not None:

@@ -37,12 +37,12 @@ class Built:
     target: Target
     content: bytes = b""
     parity: Mapping[str, Parity] = field(default_factory=dict)
-    evidence: Mapping[str, Evidence] = field(default_factory=dict)
+    evidence: Mapping[str, Evidence] | None = field(default_factory=dict)
     misses: Sequence[str] = ()
     reproduced: bool = False
     """Whether it is, to the byte, a file with recorded figures, which `parity` then are.
 
-    Its recorded evidence holds then, too; `evidence` is empty."""
+    Its recorded evidence holds then, too; `evidence` is None."""
 
 
 def build(
@@ -79,7 +79,7 @@ def build(
             known = recorded.get(target)
             if known and known.sha256 == hashlib.sha256(content).hexdigest():
                 built = _check(name, target, content, answers, ["validation"], report)
-                yield replace(built, parity=known.parity, evidence={}, reproduced=True)
+                yield replace(built, parity=known.parity, evidence=None, reproduced=True)
             else:
                 yield _check(name, target, content, answers, list(checked), report)
         except (ConversionError, ModelFileError, EngineError) as error:

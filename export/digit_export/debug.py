@@ -9,16 +9,17 @@ they stand for.
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 from digit_runtime.console import table
-from digit_runtime.contract import INPUT_NAME, OUTPUT_NAME, PIXELS, Pixels
+from digit_runtime.contract import OUTPUT_NAME, Pixels
 from numpy.typing import NDArray
 
+from digit_export import tensors
+from digit_export.adapt import PASSIVE
 from digit_export.network import Network
 from digit_export.quiet import quiet
 
@@ -27,15 +28,6 @@ with quiet():
 
 ROWS: Final = 200
 Tensors = Mapping[str, NDArray[Any]]
-
-# They move values about, and formats differ in where to.
-_MOVING: Final = (
-    keras.layers.InputLayer,
-    keras.layers.Reshape,
-    keras.layers.Flatten,
-    keras.layers.Permute,
-    keras.layers.Dropout,
-)
 
 
 @dataclass(frozen=True)
@@ -60,13 +52,7 @@ class LayerError:
     def as_json(self) -> dict[str, Any]:
         """Return it as plain data; JSON has no infinity, so that is None with a `largest` of 0."""
         ratio = self.snr_db if self.snr_db is not None and math.isfinite(self.snr_db) else None
-        return {
-            "order": self.order,
-            "layer": self.layer,
-            "kind": self.kind,
-            "snr_db": ratio,
-            "largest": self.largest,
-        }
+        return {**asdict(self), "snr_db": ratio}
 
 
 def compare(network: Network, format: str, content: bytes, pixels: Pixels) -> list[LayerError]:
@@ -82,21 +68,23 @@ def compare(network: Network, format: str, content: bytes, pixels: Pixels) -> li
     compared = [
         layer
         for layer in model.layers
-        if not isinstance(layer, (*_MOVING, keras.Model)) and _output(layer) is not None
+        if not isinstance(layer, (*PASSIVE, keras.Model)) and _output(layer) is not None
     ]
     outputs = keras.Model(model.inputs, [_output(layer) for layer in compared]).predict(
         pixels, verbose=0
     )
-    expected = dict(zip((layer.name for layer in compared), _listed(outputs), strict=True))
-    tensors = _READERS[format](content, pixels) if format in _READERS else {}
+    expected = dict(
+        zip((layer.name for layer in compared), keras.tree.flatten(outputs), strict=True)
+    )
+    made = _READERS[format](content, pixels) if format in _READERS else {}
     found = []
     for order, layer in enumerate(model.layers, start=1):
         error = LayerError(order, layer.name, type(layer).__name__)
         if layer.name in expected:
             last = layer is model.layers[-1]
-            made = _match(layer.name, expected[layer.name], tensors, last)
-            if made is not None:
-                error = _error(error, expected[layer.name], made)
+            output = _match(layer.name, expected[layer.name], made, last)
+            if output is not None:
+                error = _error(error, expected[layer.name], output)
         if not isinstance(layer, keras.layers.InputLayer):
             found.append(error)
     return sorted(found, key=lambda e: (e.snr_db is None, e.snr_db or 0.0))
@@ -125,15 +113,15 @@ def _error(error: LayerError, expected: NDArray[Any], made: NDArray[Any]) -> Lay
     else:
         ratio = 10 * math.log10(power / lost) if lost and power else math.inf
     top = float(np.abs(signal).max()) or 1.0
-    return LayerError(error.order, error.layer, error.kind, ratio, float(np.abs(noise).max()) / top)
+    return replace(error, snr_db=ratio, largest=float(np.abs(noise).max()) / top)
 
 
-def _match(layer: str, expected: NDArray[Any], tensors: Tensors, last: bool) -> NDArray[Any] | None:
+def _match(layer: str, expected: NDArray[Any], made: Tensors, last: bool) -> NDArray[Any] | None:
     """Return the last value that bears the layer's name and has its size."""
     bears = re.compile(rf"(?:^|[/;]){re.escape(layer)}(?:_\d+)?(?:[/;.]|$)")
-    named = [name for name in tensors if bears.search(name) or (last and name == OUTPUT_NAME)]
+    named = [name for name in made if bears.search(name) or (last and name == OUTPUT_NAME)]
     for name in reversed(named):
-        value = tensors[name]
+        value = made[name]
         if value.size != expected.size or value.shape[:1] != expected.shape[:1]:
             continue
         if value.ndim == 4 and value.shape != expected.shape:
@@ -145,38 +133,15 @@ def _match(layer: str, expected: NDArray[Any], tensors: Tensors, last: bool) -> 
 
 def _of_onnx(content: bytes, pixels: Pixels) -> Tensors:
     model = onnx.load_from_string(content)
-    known = {value.name for value in model.graph.output}
     names = [name for node in model.graph.node for name in node.output]
-    model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names if name not in known)
-    options = ort.SessionOptions()
-    # Fusions would leave nothing to look at between them.
-    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
-    options.log_severity_level = 3
-    session = ort.InferenceSession(
-        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
-    values = session.run(names, {INPUT_NAME: pixels})
+    values = tensors.of_onnx(model, names, pixels)
     # Integers stand for the numbers that the DequantizeLinear behind them makes.
-    return {
-        name: value for name, value in zip(names, values, strict=True) if value.dtype == np.float32
-    }
+    return {name: value for name, value in values.items() if value.dtype == np.float32}
 
 
 def _of_tflite(content: bytes, pixels: Pixels) -> Tensors:
-    from ai_edge_litert.interpreter import Interpreter, OpResolverType
-
-    with quiet():
-        interpreter = Interpreter(
-            model_content=content,
-            experimental_preserve_all_tensors=True,
-            # A delegate keeps what is between its operators to itself.
-            experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-        )
-        (taken,), (given,) = interpreter.get_input_details(), interpreter.get_output_details()
-        interpreter.resize_tensor_input(taken["index"], (len(pixels), PIXELS))
-        interpreter.allocate_tensors()
-        interpreter.set_tensor(taken["index"], pixels)
-        interpreter.invoke()
+    interpreter = tensors.of_tflite(content, pixels)
+    (given,) = interpreter.get_output_details()
     details = {detail["index"]: detail for detail in interpreter.get_tensor_details()}
     made = [index for operator in interpreter._get_ops_details() for index in operator["outputs"]]
     found: dict[str, NDArray[Any]] = {}
@@ -203,7 +168,3 @@ def _output(layer: Any) -> Any:
     except (AttributeError, ValueError):
         return None
     return output if isinstance(output, keras.KerasTensor) else None
-
-
-def _listed(outputs: Any) -> list[NDArray[Any]]:
-    return outputs if isinstance(outputs, list) else [outputs]

@@ -1,19 +1,18 @@
 """What the card says a model can do, measured through the runtime on test rows."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from digit_runtime.classifier import Classifier
+from digit_runtime.comparison.statistics import share_interval
 from digit_runtime.contract import Labels, Pixels, Probabilities
 from digit_runtime.score import score
 from numpy.typing import NDArray
 
 from digit_export import robustness
 from digit_export.card import SHOWN
-from digit_export.statistics import Z
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ class Evaluation:
     def as_json(self) -> dict[str, Any]:
         """Return the figures for the manifest."""
         result = score(self.predicted, self.labels)
-        low, high = wilson_interval(result.correct, result.rows)
+        low, high = share_interval(result.correct, result.rows)
         return {
             **result.as_json(),
             "confidence_interval_95": [round(low, 6), round(high, 6)],
@@ -71,16 +70,3 @@ def evaluate(
         report(f"{name}: {accuracy:.2%}")
         found[name] = accuracy
     return Evaluation(classifier.predict_proba(pixels), labels, found)
-
-
-def wilson_interval(correct: int, rows: int) -> tuple[float, float]:
-    """Return the 95 % confidence interval of an accuracy, as fractions.
-
-    Wilson, "Probable inference, the law of succession, and statistical inference",
-    Journal of the American Statistical Association 22 (1927): unlike the normal
-    approximation it holds close to 100 %.
-    """
-    share, spread = correct / rows, Z**2 / rows
-    middle = (share + spread / 2) / (1 + spread)
-    half = math.sqrt(share * (1 - share) * spread + spread**2 / 4) / (1 + spread)
-    return middle - half, middle + half

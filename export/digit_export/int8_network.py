@@ -8,6 +8,7 @@ import numpy as np
 from digit_runtime.contract import PIXELS
 from numpy.typing import NDArray
 
+from digit_export import tensors
 from digit_export.errors import ConversionError
 from digit_export.quiet import quiet
 
@@ -221,19 +222,8 @@ def _limits(options: Any, result: Quantization) -> tuple[int, int]:
 
 def _pixel_table(content: bytes, fed: int) -> Array:
     """Return what the file itself makes of each pixel before its first layer."""
-    from ai_edge_litert.interpreter import Interpreter, OpResolverType
-
     values = (np.arange(PIXELS) % 256).astype(np.uint8)
-    with quiet():
-        interpreter = Interpreter(
-            model_content=content,
-            experimental_preserve_all_tensors=True,
-            experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-        )
-        interpreter.allocate_tensors()
-        interpreter.set_tensor(interpreter.get_input_details()[0]["index"], values[None])
-        interpreter.invoke()
-        made = interpreter.get_tensor(fed).reshape(-1)
+    made = tensors.of_tflite(content, values[None]).get_tensor(fed).reshape(-1)
     table = np.zeros(256, np.int8)
     table[values] = made
     if made.dtype != np.int8 or (table[values] != made).any():

@@ -9,13 +9,13 @@ import numpy as np
 import onnx
 from digit_runtime.contract import CONTRACT_VERSION, DIGITS, NAMED_CLASSES
 from digit_runtime.metadata import PREFIX, TFLITE_NAME
+from digit_runtime.tflite_file import IDENTIFIER
 
 from digit_export.quiet import quiet
 
 with quiet():
     from tensorflow.lite.python import schema_py_generated as schema
 
-_IDENTIFIER: Final = b"TFL3"
 # TFLite's own converter aligns weights so, and engines map them from the file as they are.
 _ALIGNMENT: Final = 16
 _LICENSE: Final = "MIT; trained on MNIST by Yann LeCun and Corinna Cortes, CC BY-SA 3.0"
@@ -79,7 +79,7 @@ def _to_tflite(content: bytes, facts: Mapping[str, str]) -> bytes:
     model.buffers.append(buffer)
     model.metadata = [*(model.metadata or []), entry]
     builder = _Builder(len(content) + 4096)
-    builder.Finish(model.Pack(builder), file_identifier=_IDENTIFIER)
+    builder.Finish(model.Pack(builder), file_identifier=IDENTIFIER)
     return bytes(builder.Output())
 
 

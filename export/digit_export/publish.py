@@ -31,7 +31,8 @@ class NewFile:
     content: bytes
     parity: Mapping[str, Parity]
     source: str
-    evidence: Mapping[str, Evidence] = field(default_factory=dict)
+    evidence: Mapping[str, Evidence] | None = field(default_factory=dict)
+    """None for what is recorded of the same file already."""
 
     def entry(self, model: str) -> ModelFile:
         """Return what the manifest of `model` says of it."""
@@ -148,7 +149,9 @@ def _evidence(
     found: dict[str, evidence.Splits] = {}
     if source.current:
         found |= evidence.read(source.directory, source.current)
-    found |= {file.target.path(source.name): file.evidence for file in new}
+    found |= {
+        file.target.path(source.name): file.evidence for file in new if file.evidence is not None
+    }
     return {file.path: found[file.path] for file in files if found.get(file.path)}
 
 

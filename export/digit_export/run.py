@@ -140,7 +140,6 @@ def _make(
     calibration = draw(rows.pixels, rows.labels, CALIBRATION_ROWS, [seed, 0], names)
     examples = draw(rows.pixels, rows.labels, REFERENCE_ROWS, REFERENCE_SEED, names)
     ensure_writable(source.directory)
-    known = evidence.read(source.directory, source.current) if source.current else {}
     facts = metadata.entries(
         source.name,
         source.sha256,
@@ -154,8 +153,9 @@ def _make(
     for built in build(
         source.name, network, targets, calibration.pixels, checked, recorded, facts, report
     ):
-        found = known[built.target.path(source.name)] if built.reproduced else built.evidence
-        file = NewFile(built.target, built.content, built.parity, keys[built.target], found)
+        file = NewFile(
+            built.target, built.content, built.parity, keys[built.target], built.evidence
+        )
         entry = file.entry(source.name)
         if not built.misses:
             new.append(file)

@@ -12,11 +12,12 @@ from typing import Any, Final
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 from digit_runtime.contract import INPUT_NAME, Pixels
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from onnx import numpy_helper
+
+from digit_export import tensors
 
 _LIMITS: Final = np.iinfo(np.int16)
 _CHUNK_ROWS: Final = 512
@@ -77,7 +78,8 @@ def layers(model: onnx.ModelProto, pixels: Pixels) -> Iterator[Layer]:
         if tensor.op_type == weights.op_type == "DequantizeLinear":
             zero = constants[tensor.input[2]] if len(tensor.input) > 2 else np.zeros((), np.uint8)
             wanted.append((node, tensor.input[0], zero, constants[weights.input[0]]))
-    found = _tensors(model, [name for _, name, _, _ in wanted], pixels)
+    inner = dict.fromkeys(name for _, name, _, _ in wanted if name != INPUT_NAME)
+    found = {INPUT_NAME: pixels, **tensors.of_onnx(model, list(inner), pixels)}
     for node, name, zero, kernel in wanted:
         if found[name].dtype != np.uint8 or kernel.dtype != np.int8:
             continue
@@ -87,23 +89,6 @@ def layers(model: onnx.ModelProto, pixels: Pixels) -> Iterator[Layer]:
             attributes = _attributes(node)
             matrix = kernel.T if attributes.get("transB") else kernel
             yield Layer(node.name, found[name].reshape(-1, len(matrix)), matrix)
-
-
-def _tensors(
-    model: onnx.ModelProto, names: list[str], pixels: Pixels
-) -> dict[str, NDArray[np.uint8]]:
-    inner = [name for name in dict.fromkeys(names) if name != INPUT_NAME]
-    open_model = onnx.ModelProto()
-    open_model.CopyFrom(model)
-    open_model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in inner)
-    options = ort.SessionOptions()
-    # Fusions would leave nothing to look at.
-    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
-    session = ort.InferenceSession(
-        open_model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
-    values = session.run(inner, {INPUT_NAME: pixels}) if inner else []
-    return {INPUT_NAME: pixels, **dict(zip(inner, values, strict=True))}
 
 
 def _attributes(node: onnx.NodeProto) -> dict[str, Any]:

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from digit_runtime.comparison.statistics import Z
 from digit_runtime.contract import Labels, Probabilities
 
 BINS: Final = 15
-Z: Final = 1.959964
-"""The 97.5 % quantile of the normal distribution: two sides of 2.5 % leave 95 %."""
 
 # Below this a float32 probability is zero for all that an engine can say.
 _LEAST: Final = float(np.finfo(np.float32).eps)

@@ -65,7 +65,6 @@ def int8(network: Network, calibration: Pixels) -> bytes:
     text = Template(files("digit_export").joinpath("network.c.in").read_text("utf-8"))
     return text.substitute(
         name=name,
-        header="digit_predict.h",
         classes=found.classes,
         constants=_constants(found),
         buffer=max(sizes),

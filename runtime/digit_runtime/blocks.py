@@ -7,14 +7,13 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
 from typing import Any, BinaryIO, Final, cast
 
 from digit_runtime.errors import InputNotFoundError, InputReadError
 
 # A row of 785 cells needs about 3 kB; more than this without a line end is not a CSV.
-_LONGEST_LINE: Final = 1 << 16
-_GZIP_MAGIC: Final = b"\x1f\x8b"
+LONGEST_LINE: Final = 1 << 16
+GZIP_MAGIC: Final = b"\x1f\x8b"
 
 
 class Blocks:
@@ -34,17 +33,12 @@ class Blocks:
     def __enter__(self) -> "Blocks":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._stack.close()
 
     def line(self) -> bytes:
         """Return the next line, with its end if it has one; empty after the last."""
-        return self._checked(self._stream.readline, _LONGEST_LINE)
+        return self._checked(self._stream.readline, LONGEST_LINE)
 
     def read(self, size: int) -> Iterator[bytes]:
         """Yield the rest in whole lines, each time `size` bytes and what ends their last line."""
@@ -66,7 +60,7 @@ def _open(path: str | Path, name: str, stack: ExitStack) -> BinaryIO:
             stack.callback(raw.detach)
         else:
             raw = stack.enter_context(Path(path).open("rb"))
-        zipped = raw.peek(2)[:2] == _GZIP_MAGIC
+        zipped = raw.peek(2)[:2] == GZIP_MAGIC
     except FileNotFoundError as error:
         raise InputNotFoundError(f"{name}: no such file") from error
     except OSError as error:

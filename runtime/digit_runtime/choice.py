@@ -87,7 +87,7 @@ def preferred(files: Sequence[FoundFile], engine: str = "auto") -> list[Pair]:
         formats = [file.format for file in files]
         # Raises, and says what to install.
         backends.choose(next((f for f in formats if f in readable), formats[0]), engine)
-    return sorted(pairs, key=lambda pair: (*_rank(pair), _place(pair.engine)))
+    return sorted(pairs, key=lambda pair: (*_rank(pair), backends.ALL.index(pair.engine)))
 
 
 def choose(
@@ -126,11 +126,6 @@ def _rank(pair: Pair) -> tuple[bool, int]:
         pair.engine.last_resort,
         PRECISIONS.index(pair.file.precision) if known else len(PRECISIONS),
     )
-
-
-def _place(engine: Engine) -> int:
-    known = engine in backends.ENGINES
-    return backends.ENGINES.index(engine) if known else len(backends.ENGINES)
 
 
 def _by_speed(pairs: list[Pair], measured: list[tuple[Pair, Trial]], threads: int) -> Choice:

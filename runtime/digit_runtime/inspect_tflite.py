@@ -8,8 +8,8 @@ from typing import Final
 from digit_runtime import tflite_file
 from digit_runtime.layers import INT8, QUANTIZED_HERE, Contents, Layer
 
-# Where an operator's weights are among its inputs.
-_LAYERS: Final = {"CONV_2D": 1, "DEPTHWISE_CONV_2D": 1, "FULLY_CONNECTED": 1}
+# They take activations, weights and biases, in this order.
+_LAYERS: Final = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 
 
 def layers_of_tflite(path: Path) -> Contents:
@@ -23,10 +23,9 @@ def layers_of_tflite(path: Path) -> Contents:
     }
     layers = []
     for operator in graph.operators:
-        place = _LAYERS.get(operator.name)
-        if place is None or len(operator.inputs) <= place or not operator.outputs:
+        if operator.name not in _LAYERS or len(operator.inputs) < 2 or not operator.outputs:
             continue
-        index = operator.inputs[place]
+        index = operator.inputs[1]
         weights = graph.tensors[made_from.get(index, index)]
         if not weights.constant:
             continue
@@ -39,7 +38,7 @@ def layers_of_tflite(path: Path) -> Contents:
                 weight_type=weights.type,
                 biases=sum(
                     math.prod(graph.tensors[made_from.get(i, i)].shape)
-                    for i in operator.inputs[place + 1 :]
+                    for i in operator.inputs[2:]
                     if i >= 0
                 ),
                 activations=QUANTIZED_HERE if hybrid else _type(taken),

@@ -16,7 +16,7 @@ from digit_runtime.inspect_onnx import layers_of_onnx
 from digit_runtime.inspect_tflite import layers_of_tflite
 from digit_runtime.layers import Layer
 from digit_runtime.manifest import sha256_of
-from digit_runtime.models import find
+from digit_runtime.models import PRECISIONS, find
 
 # Less than all, since in others' models an engine may keep a small layer in float.
 _MOSTLY: Final = 0.9
@@ -75,16 +75,13 @@ def inspect(path: Path) -> Inspection:
         ModelNotFoundError: There is no such file.
         ModelFileError: It is damaged, or neither ONNX nor TFLite.
     """
-    called = find(path).precision
+    called = find(path).precision or _named(path)
     if path.suffix not in READERS:
         raise ModelFileError(f"{path}: is neither .onnx nor .tflite")
     contents = READERS[path.suffix](path)
-    called = called or _named(path)
     layers = contents.layers
     macs = [layer.macs for layer in layers if layer.macs is not None]
     whole = sum(macs) if layers and len(macs) == len(layers) else None
-    int8 = sum(layer.macs or 0 for layer in layers if layer.is_int8) / whole if whole else None
-    weights = _weights(layers)
     return Inspection(
         path=str(path),
         format=path.suffix[1:],
@@ -96,8 +93,8 @@ def inspect(path: Path) -> Inspection:
         operators=dict(sorted(contents.operators.items())),
         parameters=sum(layer.weights + layer.biases for layer in layers),
         macs=whole,
-        weights=weights,
-        int8_macs=int8,
+        weights=_weights(layers),
+        int8_macs=_int8_macs(layers) if whole else None,
         activations=_activations(layers),
         metadata=metadata.read(path),
         called=called,
@@ -119,13 +116,9 @@ def complaints(called: str, layers: list[Layer]) -> list[str]:
     if have < least or not have:
         found.append(f"is called {called}, but {have:.0%} of its weights are {wanted}")
     if called == "int8":
-        known = [layer for layer in layers if layer.macs is not None]
-        whole = sum(layer.macs or 0 for layer in known)
-        int8 = sum(layer.macs or 0 for layer in known if layer.is_int8)
-        if whole and int8 / whole < _MOSTLY:
-            found.append(
-                f"is called int8, but {int8 / whole:.0%} of its multiplications are of int8"
-            )
+        int8 = _int8_macs(layers)
+        if int8 is not None and int8 < _MOSTLY:
+            found.append(f"is called int8, but {int8:.0%} of its multiplications are of int8")
     return found
 
 
@@ -135,6 +128,12 @@ def _weights(layers: list[Layer]) -> dict[str, float]:
         counts[layer.weight_type] += layer.weights
     whole = sum(counts.values())
     return {name: count / whole for name, count in counts.most_common()} if whole else {}
+
+
+def _int8_macs(layers: list[Layer]) -> float | None:
+    """Return the share of int8 in the multiplications that are known; None if none are."""
+    whole = sum(layer.macs or 0 for layer in layers)
+    return sum(layer.macs or 0 for layer in layers if layer.is_int8) / whole if whole else None
 
 
 def _activations(layers: list[Layer]) -> str:
@@ -147,4 +146,4 @@ def _activations(layers: list[Layer]) -> str:
 def _named(path: Path) -> str | None:
     """Return the precision in a file's name, such as that of cnn-int8.onnx."""
     last = path.stem.rpartition("-")[2]
-    return last if last in ("int8", "dynamic", "float16", "float32") else None
+    return last if last in PRECISIONS else None

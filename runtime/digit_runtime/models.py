@@ -109,12 +109,7 @@ def find_all(
             f"no model {str(model)!r} in {folder}; it has: {known} "
             "(or give the path of a .onnx or .tflite file)"
         )
-    present = files_of(directory, format)
-    wanted = [
-        file
-        for file in present
-        if format in (None, file.format) and precision in (None, file.precision)
-    ]
+    wanted = [file for file in files_of(directory, format) if precision in (None, file.precision)]
     if not wanted:
         present = files_of(directory)
         have = ", ".join(f"{file.format} {file.precision}" for file in present) or "none"

@@ -13,7 +13,7 @@ from typing import Final
 from digit_runtime.backends.flatbuffer import Table
 from digit_runtime.errors import ModelFileError
 
-_IDENTIFIER: Final = b"TFL3"
+IDENTIFIER: Final = b"TFL3"
 TYPES: Final[Mapping[int, str]] = {
     0: "float32", 1: "float16", 2: "int32", 3: "uint8", 4: "int64", 6: "bool", 7: "int16",
     9: "int8", 10: "float64", 17: "int4",
@@ -95,8 +95,8 @@ def metadata(path: Path) -> dict[str, bytes]:
 
 def _model(path: Path) -> Table:
     content = memoryview(path.read_bytes())
-    if bytes(content[4:8]) != _IDENTIFIER:
-        raise ModelFileError(f"does not begin as one, with {_IDENTIFIER.decode()}")
+    if bytes(content[4:8]) != IDENTIFIER:
+        raise ModelFileError(f"does not begin as one, with {IDENTIFIER.decode()}")
     return Table.root(content)
 
 

@@ -168,11 +168,7 @@ def candidates(
     for engine in backends.ENGINES:
         if engine.name in engines:
             backends.choose(engine.format, engine.name)
-    files = [
-        file
-        for file in files_of(directory, format)
-        if format in (None, file.format) and precision in (None, file.precision)
-    ]
+    files = [file for file in files_of(directory, format) if precision in (None, file.precision)]
     if not files:
         asked = " ".join(filter(None, (format, precision))) or "exported"
         raise ModelNotFoundError(f"{directory}: has no {asked} file here")

@@ -28,8 +28,9 @@ from digit_export.network import Network
 from digit_export.quiet import quiet
 from digit_export.statistics import kl_divergence
 from digit_runtime import load, read_csv
+from digit_runtime.classifier import Classifier
 from digit_runtime.console import table
-from digit_runtime.contract import Pixels
+from digit_runtime.contract import Labels, Pixels, Probabilities
 from digit_runtime.cpus import cpu_name
 from onnxruntime import quantization as ortq
 
@@ -99,6 +100,34 @@ def load_ms(content: bytes, runs: int = 9) -> float:
     return 1000 * statistics.median(times)
 
 
+def opened(path: Path) -> tuple[Classifier, float]:
+    """Return a file's classifier, and the milliseconds that loading it takes."""
+    with quiet():
+        load(path, engine=ENGINES[path.suffix], threads=1)
+        start = time.perf_counter()
+        classifier = load(path, engine=ENGINES[path.suffix], threads=1)
+        took = 1000 * (time.perf_counter() - start)
+    return classifier, load_ms(path.read_bytes()) if path.suffix == ".onnx" else took
+
+
+def figures(mine: Probabilities, keras: Probabilities, answers: Labels) -> list[str]:
+    """Return accuracy, agreement and divergence."""
+    digits = mine.argmax(axis=1)
+    return [
+        f"{np.mean(digits == answers):.2%}",
+        f"{np.mean(digits == keras.argmax(axis=1)):.2%}",
+        f"{kl_divergence(keras, mine):.0e}",
+    ]
+
+
+def overflowing(path: Path, pixels: Pixels) -> str:
+    """Return how many pairs overflow in an ONNX file with such layers."""
+    if path.suffix != ".onnx":
+        return "-"
+    found = list(saturation.layers(onnx.load(path), pixels))
+    return f"{sum(layer.overflows() for layer in found):,}" if found else "-"
+
+
 def as_ort(content: bytes) -> bytes:
     """Return onnxruntime's own format, optimized ahead as far as it is portable."""
     with tempfile.TemporaryDirectory() as folder:
@@ -163,31 +192,12 @@ def main(models: tuple[str, ...], artifacts: Path, data: Path, seconds: float) -
                 for index, (variant, content) in enumerate(variants):
                     path = Path(folder, f"{index}{suffix}")
                     path.write_bytes(content)
-                    with quiet():
-                        load(path, engine=ENGINES[suffix], threads=1)
-                    start = time.perf_counter()
-                    with quiet():
-                        classifier = load(path, engine=ENGINES[suffix], threads=1)
-                    took = 1000 * (time.perf_counter() - start)
-                    mine = classifier.predict_proba(held_out)
+                    classifier, load_time = opened(path)
+                    found = figures(classifier.predict_proba(held_out), keras, answers)
+                    kilobytes = f"{len(content) / 1000:,.0f}"
+                    overflows = overflowing(path, held_out[:20])
+                    lines.append([variant, kilobytes, *found, overflows, f"{load_time:.1f}"])
                     runs.append(classifier.predict_proba)
-                    overflows = "-"
-                    if suffix == ".onnx":
-                        took = load_ms(content)
-                        found = list(saturation.layers(onnx.load(path), held_out[:20]))
-                        if found:
-                            overflows = f"{sum(layer.overflows() for layer in found):,}"
-                    lines.append(
-                        [
-                            variant,
-                            f"{len(content) / 1000:,.0f}",
-                            f"{np.mean(mine.argmax(axis=1) == answers):.2%}",
-                            f"{np.mean(mine.argmax(axis=1) == keras.argmax(axis=1)):.2%}",
-                            f"{kl_divergence(keras, mine):.0e}",
-                            overflows,
-                            f"{took:.1f}",
-                        ]
-                    )
                 for size in (1, 32):
                     batch = np.ascontiguousarray(held_out[:size])
                     for line, ratio in zip(lines, ratios(runs, batch, seconds), strict=True):

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from digit_export import robustness
 from digit_export.card import SHOWN
-from digit_export.evaluate import Evaluation, evaluate, wilson_interval
+from digit_export.evaluate import Evaluation, evaluate
 from digit_runtime import load
+from digit_runtime.comparison.statistics import share_interval
 from digit_runtime.contract import Labels, Pixels
 
 
@@ -69,4 +70,4 @@ def test_the_hardest_rows_are_those_that_gave_the_label_least() -> None:
     [(81, 263, (0.2553, 0.3662)), (15, 148, (0.0624, 0.1605)), (0, 20, (0.0, 0.1611))],
 )
 def test_the_interval_is_wilsons(correct: int, rows: int, expected: tuple[float, float]) -> None:
-    assert wilson_interval(correct, rows) == pytest.approx(expected, abs=1e-4)
+    assert share_interval(correct, rows) == pytest.approx(expected, abs=1e-4)

@@ -117,8 +117,8 @@ ENGINES: Final = (
 ON_REQUEST: Final = (
     Engine("c", "c", (), "", "digit_runtime.backends.c_engine", ("cc", "gcc", "clang")),
 )
-_ALL: Final = (*ENGINES, *ON_REQUEST)
-FORMATS: Final = tuple(dict.fromkeys(engine.format for engine in _ALL))
+ALL: Final = (*ENGINES, *ON_REQUEST)
+FORMATS: Final = tuple(dict.fromkeys(engine.format for engine in ALL))
 
 
 def is_on_request(format: str) -> bool:
@@ -128,7 +128,7 @@ def is_on_request(format: str) -> bool:
 
 def engines_for(format: str) -> list[Engine]:
     """Return the installed engines that read `format`, the preferred one first."""
-    return [e for e in _ALL if e.format == format and e.installed_package()]
+    return [e for e in ALL if e.format == format and e.installed_package()]
 
 
 def choose(format: str, name: str = "auto") -> Engine:
@@ -137,7 +137,7 @@ def choose(format: str, name: str = "auto") -> Engine:
     Raises:
         EngineNotInstalledError: There is none; says the pip command.
     """
-    able = [e for e in _ALL if e.format == format and name in ("auto", e.name)]
+    able = [e for e in ALL if e.format == format and name in ("auto", e.name)]
     if not able:
         raise EngineNotInstalledError(f"the engine {name} does not read .{format} files")
     for engine in able:
@@ -155,7 +155,7 @@ def choose(format: str, name: str = "auto") -> Engine:
 
 def why_last_resort(name: str) -> str | None:
     """Return why the engine of that name must do and what to do, if it is the last resort."""
-    (used,) = (e for e in _ALL if e.name == name)
+    (used,) = (e for e in ALL if e.name == name)
     if not used.last_resort:
         return None
     faster = [e for e in ENGINES if e.format == used.format and not e.last_resort]

@@ -17,11 +17,11 @@ from typing import Any, Final
 
 import numpy as np
 
+from digit_runtime import backends
 from digit_runtime.backends import Session
 from digit_runtime.contract import CLASSES, PIXELS, Pixels, Probabilities
-from digit_runtime.errors import ContractError, EngineNotInstalledError, ModelFileError
+from digit_runtime.errors import ContractError, ModelFileError
 
-COMPILERS: Final = ("cc", "gcc", "clang")
 _SIGNATURE: Final = re.compile(
     rf"^void digit_predict\(const uint8_t pixels\[{PIXELS}\], float probabilities\[(\d+)\]\)$", re.M
 )
@@ -57,11 +57,7 @@ class CompiledSession:
 
 def open(path: Path, threads: int) -> Session:
     """Compile `path` and load the result once for each thread."""
-    compiler = next(filter(None, map(shutil.which, COMPILERS)), None)
-    if compiler is None:
-        raise EngineNotInstalledError(
-            f"{path}: needs a C compiler: {', '.join(COMPILERS[:-1])} or {COMPILERS[-1]}"
-        )
+    compiler = backends.choose("c").installed_package() or ""
     try:
         source = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:

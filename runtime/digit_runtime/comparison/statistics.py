@@ -13,7 +13,7 @@ _RESAMPLES: Final = 5000
 _SEED: Final = 0
 _TAIL: Final = 0.025
 # The 97.5 % quantile of the normal distribution: two sides of 2.5 % leave 95 %.
-_Z: Final = 1.959964
+Z: Final = 1.959964
 
 
 def median_interval(values: ArrayLike) -> Interval:
@@ -39,7 +39,7 @@ def share_interval(correct: int, rows: int) -> Interval:
     Journal of the American Statistical Association 22 (1927): unlike the normal
     approximation it holds close to 100 %.
     """
-    share, spread = correct / rows, _Z**2 / rows
+    share, spread = correct / rows, Z**2 / rows
     middle = (share + spread / 2) / (1 + spread)
     half = math.sqrt(share * (1 - share) * spread + spread**2 / 4) / (1 + spread)
     return max(0.0, middle - half), min(1.0, middle + half)

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 from digit_runtime.contract import Pixels, Probabilities
 from digit_runtime.serve import metrics
 from digit_runtime.serve.batcher import Batcher
-from digit_runtime.serve.body import JSON, Intake
+from digit_runtime.serve.body import JSON, Intake, media_type
 from digit_runtime.serve.lanes import Lanes
 from digit_runtime.serve.limits import Limits
 
@@ -32,7 +32,7 @@ class Api:
         pixels = await self._intake.pixels(request)
         answers, seconds = await lane.predict(pixels)
         document = _described(lane, answers)
-        if not request.headers["content-type"].lower().startswith(JSON):
+        if media_type(request) != JSON:
             # What became of the picture, so that people can see what the model saw.
             document["pixels"] = pixels[0].tolist()
         document["engine_milliseconds"] = round(1000 * seconds, 3)

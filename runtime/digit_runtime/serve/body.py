@@ -18,6 +18,11 @@ from digit_runtime.serve.limits import Limits
 JSON = "application/json"
 
 
+def media_type(request: Request) -> str:
+    """Return the type of a request's body, without parameters and in lower case."""
+    return request.headers.get("content-type", "").split(";")[0].strip().lower()
+
+
 class Intake:
     """Reads the bodies of all requests; used on the event loop only."""
 
@@ -33,7 +38,7 @@ class Intake:
             Refusal: Too long, too slow, of another type, not digits, or more than the
                 memory for all requests holds.
         """
-        kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
+        kind = media_type(request)
         # Pages of other sites can send neither type without asking first, and the answer
         # to their question is no.
         if kind != JSON and not kind.startswith("image/"):

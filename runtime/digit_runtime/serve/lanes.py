@@ -56,19 +56,12 @@ class Lanes:
         self._directories = {
             name: models.model_directory(name, folder) for name in models.model_names(folder)
         }
-        self._offers = {name: _offers(path) for name, path in self._directories.items()}
+        self._offers = {name: _offer(name, path) for name, path in self._directories.items()}
         self.first = self._keep(default, self._load(default))
 
     def offers(self) -> list[dict[str, Any]]:
         """Return every model with the files that can be asked for, for JSON."""
-        return [
-            {
-                "model": name,
-                "labels": list(Manifest.read(self._directories[name]).labels or DIGITS),
-                "files": files,
-            }
-            for name, files in self._offers.items()
-        ]
+        return list(self._offers.values())
 
     def samples(self, model: str) -> Golden:
         """Return the digits that a model carries.
@@ -91,9 +84,7 @@ class Lanes:
         """
         if unknown := set(given) - {"model", *_CHOICES}:
             raise Refusal(400, f"unknown parameter {sorted(unknown)[0]!r}")
-        wanted = Wanted(**given) if "model" in given else Wanted(self.default.model, **given)
-        if not given:
-            wanted = self.default
+        wanted = Wanted(**{"model": self.default.model, **given}) if given else self.default
         if wanted not in self._by_wish:
             self._check(wanted)
             async with self._loading:
@@ -110,7 +101,7 @@ class Lanes:
         """Refuse whatever is not offered, so that only names that are known go further."""
         if wanted.model not in self._offers:
             raise self._unknown(wanted.model)
-        files = self._offers[wanted.model]
+        files = self._offers[wanted.model]["files"]
         for key in _CHOICES:
             value = getattr(wanted, key)
             files = [file for file in files if value in (None, file[key])]
@@ -152,8 +143,8 @@ class Lanes:
         return self._by_file[key]
 
 
-def _offers(directory: Path) -> list[dict[str, Any]]:
-    return [
+def _offer(name: str, directory: Path) -> dict[str, Any]:
+    files = [
         {
             "format": file.format,
             "precision": file.precision,
@@ -163,3 +154,8 @@ def _offers(directory: Path) -> list[dict[str, Any]]:
         for file in models.files_of(directory)
         for engine in backends.engines_for(file.format)
     ]
+    return {
+        "model": name,
+        "labels": list(Manifest.read(directory).labels or DIGITS),
+        "files": files,
+    }

@@ -10,10 +10,9 @@ const QUIET = 400; // Milliseconds without a new answer before one is spoken.
 const state = {
   strokes: [], // Each a list of [x, y].
   picture: null, // Or what was chosen instead: {blob, image} or {pixels}.
-  lanes: [], // {wanted, card, key}
+  lanes: [], // {wanted, card, bars}
   busy: false,
   again: false,
-  version: 0,
   token: "",
   cursor: null, // {x, y, down}: the pen that keys move.
 };
@@ -102,7 +101,7 @@ function addLane(wanted, models) {
   });
   card.querySelector("ol").append(...bars);
   $("lanes").append(card);
-  state.lanes.push({ wanted, card, bars, key: name(wanted) });
+  state.lanes.push({ wanted, card, bars });
 }
 
 function listChoices(first, models) {
@@ -113,12 +112,13 @@ function listChoices(first, models) {
     group.append(legend);
     $("choices").append(group);
     for (const file of model.files) {
-      const wanted = { model: model.model, format: file.format, precision: file.precision, engine: file.engine };
+      const { format, precision, engine } = file;
+      const wanted = { model: model.model, format, precision, engine };
       const box = document.createElement("input");
       box.type = "checkbox";
       box.checked = name(wanted) === name(first);
       box.addEventListener("change", () => {
-        const index = state.lanes.findIndex((lane) => lane.key === name(wanted));
+        const index = state.lanes.findIndex((lane) => name(lane.wanted) === name(wanted));
         if (box.checked && index < 0) addLane(wanted, models);
         if (!box.checked && index >= 0) state.lanes.splice(index, 1)[0].card.remove();
         if (drawn()) refresh();
@@ -127,7 +127,7 @@ function listChoices(first, models) {
       const size = document.createElement("span");
       size.className = "size";
       size.textContent = file.bytes ? `${Math.round(file.bytes / 1000).toLocaleString("en")} kB` : "";
-      label.append(box, `${file.format} ${file.precision} on ${file.engine}`, size);
+      label.append(box, `${format} ${precision} on ${engine}`, size);
       group.append(label);
     }
   }
@@ -173,7 +173,6 @@ function showNothing() {
 const drawn = () => state.strokes.length > 0 || state.picture !== null;
 
 async function refresh() {
-  state.version += 1;
   if (state.busy) {
     state.again = true;
     return;
@@ -181,8 +180,7 @@ async function refresh() {
   state.busy = true;
   do {
     state.again = false;
-    const version = state.version;
-    if (drawn()) await predict(version);
+    if (drawn()) await predict();
   } while (state.again);
   state.busy = false;
   if (!drawn()) showNothing();
@@ -197,14 +195,14 @@ async function question() {
   return { method: "POST", headers: { "Content-Type": body.type || "image/png" }, body };
 }
 
-async function predict(version) {
+async function predict() {
   const options = await question();
   await Promise.all(
     [...state.lanes].map(async (lane) => {
       const begin = performance.now();
       try {
         const answer = await ask(`predict?${new URLSearchParams(lane.wanted)}`, options);
-        if (version !== state.version && !drawn()) return;
+        if (!drawn()) return; // It was cleared meanwhile.
         const said = showAnswer(lane, answer, performance.now() - begin);
         if (lane === state.lanes[0]) {
           speak(said);
@@ -291,12 +289,16 @@ function undo() {
   changed();
 }
 
-function clear() {
+function replaceBy(picture) {
   liftPens();
   state.strokes = [];
-  state.picture = null;
-  tell("");
+  state.picture = picture;
   changed();
+}
+
+function clear() {
+  tell("");
+  replaceBy(null);
 }
 
 $("undo").addEventListener("click", undo);
@@ -377,11 +379,7 @@ async function take(file) {
     tell(`${file.name}: not a picture that this browser can read.`);
     return;
   }
-  const blob = await fitting(file, image);
-  liftPens();
-  state.strokes = [];
-  state.picture = { blob, image };
-  changed();
+  replaceBy({ blob: await fitting(file, image), image });
 }
 
 // A photo is larger than the server needs, and may be of a kind that only browsers read.
@@ -430,12 +428,7 @@ async function showGallery(model) {
     canvas.width = canvas.height = 28;
     show28(canvas, pixels);
     button.append(canvas);
-    button.addEventListener("click", () => {
-      liftPens();
-      state.strokes = [];
-      state.picture = { pixels, image: canvas };
-      changed();
-    });
+    button.addEventListener("click", () => replaceBy({ pixels, image: canvas }));
     return button;
   });
   $("gallery").replaceChildren(...buttons);
