@@ -7,7 +7,8 @@ from typing import Final
 
 import click
 from digit_runtime import options
-from digit_runtime.console import DigitCommand, native_stderr_silenced
+from digit_runtime.console import DigitCommand
+from digit_runtime.terminal import native_stderr_silenced
 
 _SHOWN_WARNINGS: Final = 5
 
@@ -100,7 +101,7 @@ def batch(
         raise PackageNotInstalledError(
             f'digit-batch needs {", ".join(missing)}: pip install "digit-toolkit[ray]"'
         )
-    from digit_runtime.classifier import load
+    from digit_runtime.loading import load
 
     from digit_batch.run import Settings, run
 

@@ -18,7 +18,7 @@ import digit_runtime
 import pyarrow as pa
 import ray
 import ray.data
-from digit_runtime.console import native_stderr_silenced
+from digit_runtime.terminal import native_stderr_silenced
 
 import digit_batch
 from digit_batch.errors import ClusterError

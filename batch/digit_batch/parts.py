@@ -2,15 +2,15 @@
 
 import hashlib
 import re
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from digit_runtime.contract import Pixels
-from digit_runtime.foreign import reading
+from digit_runtime.errors import explained
 from numpy.typing import NDArray
 
 from digit_batch.places import locate
@@ -64,40 +64,10 @@ class Rows:
     bad: list[BadRow] = field(default_factory=list)
 
 
-class Format(Protocol):
-    """A module that knows one file format."""
-
-    def plan(self, source: Source, rows: int) -> list[Part]:
-        """Cut a file into parts of about that many rows, none of them read.
-
-        Raises:
-            PixelsError: The file is damaged or not of this format.
-            InputReadError: It cannot be read.
-        """
-        ...
-
-    def read(self, part: Part) -> Generator[Rows, None, int]:
-        """Read a part, some rows at a time; returns how many it has, counted without parsing.
-
-        Raises:
-            PixelsError, InputReadError: As `plan`.
-        """
-        ...
-
-
-def format_of(source: Source) -> Format:
-    """Return the format that a file's name promises; all that is not known is a CSV."""
-    from digit_batch import csv_lines, npy_slices, parquet_groups
-
-    if source.suffix == ".npy":
-        return npy_slices
-    return parquet_groups if source.suffix in (".parquet", ".pq") else csv_lines
-
-
 @contextmanager
 def opened(source: Source, expected: str) -> Iterator[Any]:
     """Yield the file, open at random; what goes wrong inside is a `DigitError` that names it."""
-    with reading(source.name, expected):
+    with explained(source.name, expected):
         fs, _ = locate(source.address)
         with fs.open_input_file(source.path) as stream:
             yield stream

@@ -10,19 +10,20 @@ from pathlib import Path
 from typing import Final
 
 from digit_runtime.classifier import Classifier
-from digit_runtime.console import progress, track
-from digit_runtime.cpus import usable_cpus
+from digit_runtime.device import usable_cpus
 from digit_runtime.errors import DigitError, ModelFileError
+from digit_runtime.terminal import progress, track
 
 from digit_batch.errors import ClusterError
 from digit_batch.job import Job, Outcome, Record
 from digit_batch.ledger import Ledger
-from digit_batch.parts import BadRow, Part, format_of
+from digit_batch.parts import BadRow, Part
 from digit_batch.places import ERRORS, Folder
 from digit_batch.results import ERRORS_HEADER, error_lines
 from digit_batch.score import BAD_INPUT
 from digit_batch.sources import Source, find
 from digit_batch.summary import Summary, verify
+from digit_batch.table import format_of
 
 ERRORS_FILE: Final = "_errors.csv"
 # Reading footers and counting lines is waiting for a disk or a network.

@@ -5,16 +5,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from digit_runtime.classifier import load
 from digit_runtime.contract import Pixels
 from digit_runtime.errors import DigitError, InputNotFoundError, InputReadError, PixelsError
 from digit_runtime.guard import Guard, transposed
+from digit_runtime.loading import load
 
 from digit_batch.errors import WorkerKilledError
 from digit_batch.job import Job, Outcome, Record
-from digit_batch.parts import Part, Rows, format_of
+from digit_batch.parts import Part, Rows
 from digit_batch.places import ERRORS, PARTS, Folder
 from digit_batch.results import Results
+from digit_batch.table import format_of
 
 BAD_INPUT: Final = (PixelsError, InputReadError, InputNotFoundError, WorkerKilledError)
 # Ray gives a part to a new worker as often as one dies; a part that kills them must end.

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Final
 
-from digit_runtime.errors import InputNotFoundError
-from digit_runtime.foreign import reading
+from digit_runtime.errors import InputNotFoundError, explained
 from fsspec.implementations.arrow import ArrowFSWrapper
 from pyarrow.fs import FileInfo, FileSelector, FileSystem, FileType
 
@@ -64,7 +63,7 @@ def find(inputs: Iterable[str], output: str) -> list[Source]:
 
 
 def _found(address: str) -> Iterator[Source]:
-    with reading(shown(address, ""), "a folder of digits"):
+    with explained(shown(address, ""), "a folder of digits"):
         fs, path = locate(address)
         infos = fs.get_file_info([path])
         # A file may have a name that looks like a pattern.

@@ -15,7 +15,7 @@ from digit_runtime.contract import CLASSES, INPUT_NAME, OUTPUT_NAME, PIXELS, SID
 
 from digit_export.errors import KerasModelError
 from digit_export.quiet import quiet
-from digit_export.scale_option import RAW, Range, describe
+from digit_export.scale import RAW, PixelRange, describe
 
 with quiet():
     import keras
@@ -51,7 +51,7 @@ class Adapted:
     done: tuple[str, ...]
 
 
-def adapt(model: keras.Model, path: Path, pixels: Range | None = None) -> Adapted:
+def adapt(model: keras.Model, path: Path, pixels: PixelRange | None = None) -> Adapted:
     """Wrap `model` as needed.
 
     Args:
@@ -134,7 +134,7 @@ def _check(model: Any, path: Path) -> tuple[str, tuple[int, ...]]:
     return str(inputs[0].dtype), tuple(inputs[0].shape[1:])
 
 
-def _range(model: keras.Model, path: Path, dtype: str, given: Range | None) -> Range:
+def _range(model: keras.Model, path: Path, dtype: str, given: PixelRange | None) -> PixelRange:
     """Return what the model expects of pixels from 0 to 255, if it tells or is told."""
     itself = "takes uint8" if dtype == "uint8" else _scales_itself(model)
     if itself and given not in (None, RAW):

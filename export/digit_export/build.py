@@ -10,12 +10,13 @@ from typing import Final
 
 import numpy as np
 from digit_runtime import backends
-from digit_runtime.classifier import Classifier, load
-from digit_runtime.console import progress
+from digit_runtime.classifier import Classifier
 from digit_runtime.contract import Pixels, Probabilities
 from digit_runtime.errors import DigitError, EngineError, ModelFileError
 from digit_runtime.inspection import READERS, inspect
+from digit_runtime.loading import load
 from digit_runtime.manifest import ModelFile, Parity
+from digit_runtime.terminal import progress
 
 from digit_export.data import Rows
 from digit_export.errors import ConversionError

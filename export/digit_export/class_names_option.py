@@ -3,8 +3,7 @@
 from pathlib import Path
 
 import click
-from digit_runtime.class_names import is_class_name
-from digit_runtime.contract import CLASSES
+from digit_runtime.contract import CLASSES, is_class_name
 
 _ANSWERS = "imageid,label"
 

@@ -9,7 +9,8 @@ from digit_runtime.options import as_json
 from digit_train import options
 
 from digit_export import class_names_option, scale_option, tolerance
-from digit_export.targets import FORMATS, PRECISIONS
+from digit_export.scale import PixelRange
+from digit_export.targets import FORMATS, LIMITS, PRECISIONS
 
 
 @click.command(
@@ -67,7 +68,7 @@ from digit_export.targets import FORMATS, PRECISIONS
     multiple=True,
     callback=tolerance.parse,
     metavar="LIMIT=NUMBER",
-    help=f"Another limit in the gates, a fraction, of {', '.join(tolerance.LIMITS)}; recorded "
+    help=f"Another limit in the gates, a fraction, of {', '.join(LIMITS)}; recorded "
     "in the manifest. May be repeated.",
 )
 @click.option("--force", is_flag=True, help="Export what is up to date, too.")
@@ -82,7 +83,7 @@ def export(
     precision: str,
     model: str,
     class_names: tuple[str, ...],
-    scale: scale_option.Range | None,
+    scale: PixelRange | None,
     artifacts: Path,
     data: Path,
     test_data: Path | None,

@@ -14,8 +14,8 @@ from typing import Any, Final
 
 import numpy as np
 import onnx
-from digit_runtime.console import table
 from digit_runtime.contract import OUTPUT_NAME, Pixels
+from digit_runtime.terminal import table
 from numpy.typing import NDArray
 
 from digit_export import tensors

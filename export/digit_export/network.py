@@ -13,7 +13,7 @@ import numpy as np
 from digit_runtime.contract import INPUT_NAME, OUTPUT_NAME, PIXELS, Pixels, Probabilities
 
 from digit_export.quiet import quiet
-from digit_export.scale_option import Range
+from digit_export.scale import PixelRange
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 with quiet():
@@ -40,7 +40,7 @@ class Network:
         self.adapted = adapted
 
     @classmethod
-    def load(cls, path: Path, pixels: Range | None = None) -> "Network":
+    def load(cls, path: Path, pixels: PixelRange | None = None) -> "Network":
         """Load a Keras file or a SavedModel, and wrap it where it does not keep the contract.
 
         Args:

@@ -14,11 +14,11 @@ from digit_runtime.contract import DIGITS
 from digit_runtime.errors import OutputError
 from digit_runtime.manifest import MANIFEST_NAME, Manifest, ModelFile, Parity
 
-from digit_export import card, evidence, tolerance
+from digit_export import card, evidence
 from digit_export.evidence import EVIDENCE_NAME, Evidence
 from digit_export.reference import REFERENCE_NAME
 from digit_export.sources import Source
-from digit_export.targets import TARGETS, Target
+from digit_export.targets import TARGETS, Target, given, limits
 
 CARD_NAME: Final = "README.md"
 
@@ -44,8 +44,8 @@ class NewFile:
             bytes=len(self.content),
             parity=self.parity,
             source=self.source,
-            gate=tolerance.limits(self.target.gate),
-            tolerance=tolerance.given(self.target),
+            gate=limits(self.target.gate),
+            tolerance=given(self.target),
         )
 
 

@@ -6,8 +6,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from digit_runtime.console import table
 from digit_runtime.manifest import Parity
+from digit_runtime.terminal import table
 
 from digit_export.run import REPRODUCED, Outcome
 from digit_export.sources import Source

@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from digit_runtime.class_names import counted
-from digit_runtime.contract import DIGITS
+from digit_runtime.contract import DIGITS, default_names
 from digit_runtime.errors import DigitError
 from digit_runtime.manifest import ModelFile, Parity, verify_file
 
@@ -210,7 +209,7 @@ def _names(source: Source, classes: int) -> tuple[str, ...]:
             f"{source.path}: tells {classes} classes apart, and --class-names has "
             f"{len(source.given_labels)}"
         )
-    return source.labels or counted(classes)
+    return source.labels or default_names(classes)
 
 
 def _doubt(outcomes: Iterable[Outcome], classes: int) -> str | None:

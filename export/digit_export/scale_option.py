@@ -2,17 +2,13 @@
 
 import math
 from fractions import Fraction
-from typing import Final
 
 import click
 
-Range = tuple[float, float]
-"""What a model expects of a pixel of 0, and of one of 255."""
-
-RAW: Final[Range] = (0.0, 255.0)
+from digit_export.scale import RAW, PixelRange
 
 
-def parse(context: click.Context, option: click.Parameter, text: str | None) -> Range | None:
+def parse(context: click.Context, option: click.Parameter, text: str | None) -> PixelRange | None:
     """Return the range that a factor or the ends of a range stand for; for click.
 
     Raises:
@@ -38,8 +34,3 @@ def _number(text: str) -> float:
     if not math.isfinite(number):
         raise ValueError
     return number
-
-
-def describe(pixels: Range) -> str:
-    """Return the range in words: "from 0 to 1"."""
-    return f"from {pixels[0]:g} to {pixels[1]:g}"

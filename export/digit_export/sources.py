@@ -6,12 +6,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
-from digit_runtime.class_names import counted
+from digit_runtime.contract import default_names
 from digit_runtime.errors import ModelNotFoundError
 from digit_runtime.manifest import MANIFEST_NAME, Manifest, sha256_of
 
 from digit_export.errors import KerasModelError
-from digit_export.scale_option import Range
+from digit_export.scale import PixelRange
 
 MODEL_NAME: Final = "model.keras"
 _SUFFIXES: Final = (".keras", ".h5", ".hdf5")
@@ -30,7 +30,7 @@ class Source:
     directory: Path
     recorded: Manifest | None
     given_labels: tuple[str, ...] = ()
-    given_pixels: Range | None = None
+    given_pixels: PixelRange | None = None
 
     @property
     def name(self) -> str:
@@ -67,10 +67,10 @@ class Source:
     def labels(self) -> tuple[str, ...]:
         """The names of its classes; none if they are just counted from 0, as digits are."""
         names = self.given_labels or (self.current.labels if self.current else ())
-        return () if names == counted(len(names)) else names
+        return () if names == default_names(len(names)) else names
 
     @property
-    def recorded_pixels(self) -> Range | None:
+    def recorded_pixels(self) -> PixelRange | None:
         """What the model expects of pixels from 0 to 255, as somebody said before."""
         match _section(self.current, "model").get("pixels"):
             case [float(low), float(high)]:
@@ -78,7 +78,7 @@ class Source:
         return None
 
     @property
-    def pixels(self) -> Range | None:
+    def pixels(self) -> PixelRange | None:
         """What the model expects of pixels from 0 to 255, if somebody says so."""
         return self.given_pixels or self.recorded_pixels
 
@@ -98,7 +98,7 @@ def find(
     model: str,
     artifacts: Path,
     labels: tuple[str, ...] = (),
-    pixels: Range | None = None,
+    pixels: PixelRange | None = None,
 ) -> list[Source]:
     """Return what `model` names: one model, "all" of `artifacts`, or a Keras file.
 

@@ -4,7 +4,7 @@ A new precision is one row here and the function that it names. A new container 
 exporter module with such functions, and one engine in `digit_runtime.backends`.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Final
 
 REVISION: Final = 2
@@ -23,6 +23,9 @@ class Gate:
     min_agreement: float | None = None
     """Fraction of rows with Keras's answer."""
     max_accuracy_loss: float | None = None
+
+
+LIMITS: Final = tuple(field.name for field in fields(Gate))
 
 
 @dataclass(frozen=True)
@@ -89,3 +92,15 @@ def select(format: str, precision: str) -> list[Target]:
         if (format == target.format or (format == "all" and not target.on_request))
         and precision in ("all", target.precision)
     ]
+
+
+def limits(gate: Gate) -> dict[str, float]:
+    """Return what `gate` requires, for the manifest."""
+    return {name: value for name, value in asdict(gate).items() if value is not None}
+
+
+def given(target: Target) -> dict[str, float]:
+    """Return the limits of `target` that are not those of the table."""
+    table = {(row.format, row.precision): row.gate for row in TARGETS}
+    own = limits(table[target.format, target.precision])
+    return {name: value for name, value in limits(target.gate).items() if own[name] != value}

@@ -1,14 +1,11 @@
 """`--tolerance`: other limits for the gates than those of the targets table."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, fields, replace
-from typing import Final
+from dataclasses import replace
 
 import click
 
-from digit_export.targets import TARGETS, Gate, Target
-
-LIMITS: Final = tuple(field.name for field in fields(Gate))
+from digit_export.targets import LIMITS, Gate, Target
 
 
 def parse(
@@ -44,18 +41,6 @@ def apply(targets: Sequence[Target], limits: dict[str, float]) -> list[Target]:
             names = ", ".join(target.name for target in targets)
             raise click.UsageError(f"--tolerance {name}: not in the gate of {names}")
     return [replace(target, gate=_changed(target.gate, limits)) for target in targets]
-
-
-def limits(gate: Gate) -> dict[str, float]:
-    """Return what `gate` requires, for the manifest."""
-    return {name: value for name, value in asdict(gate).items() if value is not None}
-
-
-def given(target: Target) -> dict[str, float]:
-    """Return the limits of `target` that are not those of the table."""
-    table = {(row.format, row.precision): row.gate for row in TARGETS}
-    own = limits(table[target.format, target.precision])
-    return {name: value for name, value in limits(target.gate).items() if own[name] != value}
 
 
 def _changed(gate: Gate, limits: dict[str, float]) -> Gate:

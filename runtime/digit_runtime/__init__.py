@@ -7,7 +7,7 @@
 import importlib
 from typing import TYPE_CHECKING
 
-from digit_runtime.classifier import Classifier, load
+from digit_runtime.classifier import Classifier
 from digit_runtime.contract import as_pixels
 from digit_runtime.errors import (
     ContractError,
@@ -26,6 +26,7 @@ from digit_runtime.errors import (
     ResultsError,
     UnsupportedModelError,
 )
+from digit_runtime.loading import load
 
 if TYPE_CHECKING:
     from digit_runtime.guard import PixelsWarning

@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digit_runtime.contract import ONE_IMAGE, Pixels, as_pixels, check
-from digit_runtime.errors import PixelsError
-from digit_runtime.foreign import reading
+from digit_runtime.errors import PixelsError, explained
 
 NAMES: Final = ("pixels", "images", "x")
 # A few megabytes of compressed zeros can claim any size.
@@ -32,7 +31,7 @@ def npy_batches(path: Path, rows: int) -> Iterator[Pixels]:
     """
 
     def load() -> Array:
-        with reading(str(path), "an array of numbers"):
+        with explained(str(path), "an array of numbers"):
             array: Array = np.lib.format.open_memmap(path, mode="r")
         return array
 
@@ -47,7 +46,7 @@ def npz_batches(path: Path, rows: int) -> Iterator[Pixels]:
     """
     # numpy leaves a file that it opened itself open if that turns out to be damaged.
     with (
-        reading(str(path), "an archive of arrays of numbers"),
+        explained(str(path), "an archive of arrays of numbers"),
         path.open("rb") as stream,
         np.load(stream, allow_pickle=False) as archive,
     ):

@@ -19,11 +19,11 @@ from typing import Any, Final
 
 from digit_runtime import backends
 from digit_runtime.backends import Engine
-from digit_runtime.cpus import cpu_name, usable_cpus
+from digit_runtime.device import cpu_name, usable_cpus
 from digit_runtime.errors import ModelFileError
 from digit_runtime.models import PRECISIONS, FoundFile
+from digit_runtime.speed import Trial
 
-_KAGGLE_ROWS: Final = 28_000
 # Two engines this close change places from one measurement to the next; the table decides.
 _TIE: Final = 0.95
 # Threads that ask at the same time would slow what each of them measures.
@@ -36,25 +36,6 @@ class Pair:
 
     file: FoundFile
     engine: Engine
-
-
-@dataclass(frozen=True)
-class Trial:
-    """The speed of a pair, or the reason why there is none.
-
-    `start_s` is the CPU time of importing the engine, loading the file and the first batch:
-    it counts as much as the throughput where a small model has few images.
-    """
-
-    images_per_s: float | None = None
-    """The median, in batches as `Classifier` makes them."""
-    failure: str | None = None
-    start_s: float = 0.0
-
-    @property
-    def seconds(self) -> float:
-        """Return what Kaggle's test set would take; infinity for a failure."""
-        return self.start_s + _KAGGLE_ROWS / self.images_per_s if self.images_per_s else math.inf
 
 
 @dataclass(frozen=True)

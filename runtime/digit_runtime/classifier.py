@@ -6,16 +6,9 @@ from typing import Final
 import numpy as np
 
 from digit_runtime import backends, metadata, models
-from digit_runtime.choice import choose
-from digit_runtime.class_names import counted
-from digit_runtime.contract import PIXELS, Labels, Pixels, Probabilities, as_pixels
-from digit_runtime.cpus import usable_cpus
-from digit_runtime.errors import (
-    ContractError,
-    EngineNotInstalledError,
-    ModelDamagedError,
-    ModelFileError,
-)
+from digit_runtime.contract import PIXELS, Labels, Pixels, Probabilities, as_pixels, default_names
+from digit_runtime.device import usable_cpus
+from digit_runtime.errors import ContractError
 
 # Larger batches gain nothing on a CPU, and the activations of this many images still
 # fit a cache: one image of the cnn has 200 kB of them after its first layer.
@@ -51,7 +44,7 @@ class Classifier:
         self.threads = threads or usable_cpus()
         session = chosen.open(file.path, self.threads)
         self._run = session.run
-        self.labels = file.labels or counted(session.classes)
+        self.labels = file.labels or default_names(session.classes)
         if len(self.labels) != session.classes:
             raise ContractError(
                 f"{file.path}: has {session.classes} classes, its manifest names "
@@ -100,46 +93,3 @@ class Classifier:
             part = pixels[start : start + BATCH_ROWS]
             result[start : start + len(part)] = self._run(part)
         return result
-
-
-def load(
-    model: str | Path = "cnn",
-    *,
-    format: str | None = None,
-    precision: str | None = None,
-    engine: str = "auto",
-    threads: int | None = None,
-    artifacts: str | Path | None = None,
-) -> Classifier:
-    """Load a model by name ("cnn", "mlp") or from a ``.onnx`` or ``.tflite`` file.
-
-    Args:
-        model: A name under `artifacts`, or a file's path.
-        format: "onnx" or "tflite"; None for whichever is faster here.
-        precision: "float32", "float16", "dynamic" or "int8"; None for the smallest there.
-        engine: A name in `digit_runtime.backends.ENGINES`; "auto" for the fastest of those
-            that are installed and work. Where there are several, the first call for a
-            file measures them for about a second, in processes of their own, and the
-            user's cache folder (or DIGIT_CACHE) remembers the result.
-        threads: For one batch; None for all CPUs that this process may use.
-        artifacts: Folder of models; None for DIGIT_ARTIFACTS or the models that the
-            package carries.
-
-    Raises:
-        ModelNotFoundError: No such model or file.
-        ManifestError: A damaged manifest.
-        ModelFileError: A damaged file, or one that is not what its manifest says.
-        ContractError: A model with other inputs or outputs.
-        EngineNotInstalledError: No installed engine reads it.
-    """
-    folder = None if artifacts is None else Path(artifacts)
-    files = models.find_all(model, format, precision, folder)
-    errors: list[Exception] = []
-    for pair in choose(files, engine, threads or 0).pairs:
-        try:
-            return Classifier(pair.file, pair.engine.name, threads or 0)
-        except ModelDamagedError:
-            raise
-        except (EngineNotInstalledError, ModelFileError) as error:
-            errors.append(error)
-    raise errors[0]

@@ -9,8 +9,9 @@ from click.core import ParameterSource
 
 from digit_runtime import compare_options, options
 from digit_runtime.compare_options import QUICK, USUAL
-from digit_runtime.console import DigitCommand, terminal_width
+from digit_runtime.console import DigitCommand
 from digit_runtime.merge_cli import merge
+from digit_runtime.terminal import terminal_width
 
 if TYPE_CHECKING:
     from digit_runtime.comparison.baseline import Report

@@ -12,8 +12,8 @@ import numpy as np
 
 from digit_runtime import backends, choice, models
 from digit_runtime.backends import Engine, onnx_file
+from digit_runtime.device import Machine
 from digit_runtime.errors import DigitError
-from digit_runtime.machine import Machine
 
 _PROBE: Final = """
 import sys

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 import click
 
 from digit_runtime import options
-from digit_runtime.console import DigitCommand, table
+from digit_runtime.console import DigitCommand
+from digit_runtime.terminal import table
 
 if TYPE_CHECKING:
+    from digit_runtime.device import Machine
     from digit_runtime.doctor import Choice, EngineState
-    from digit_runtime.machine import Machine
 
 
 @click.command(cls=DigitCommand, epilog="Example:  digit-doctor --artifacts artifacts")
@@ -27,8 +28,8 @@ def doctor(artifacts: Path | None, as_json: bool) -> None:
     """
     from dataclasses import asdict
 
+    from digit_runtime import device
     from digit_runtime import doctor as diagnosis
-    from digit_runtime import machine as device
     from digit_runtime.errors import DigitError
     from digit_runtime.models import artifacts_folder, model_names
 

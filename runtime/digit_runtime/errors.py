@@ -5,6 +5,9 @@ Each subclass is also the builtin a Python programmer would expect, so
 one line: what is wrong, where (file, row, column), and what to do.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class DigitError(Exception):
     """Base of all errors raised on purpose by this toolkit."""
@@ -64,3 +67,26 @@ class OutputError(DigitError, OSError):
 
 class ResultsError(DigitError, ValueError):
     """A comparison's JSON is damaged, or holds results that cannot be set against others."""
+
+
+@contextmanager
+def explained(name: str, expected: str) -> Iterator[None]:
+    """Turn whatever a reader of `expected` raises inside into a `DigitError` of one line.
+
+    Raises:
+        InputNotFoundError: There is no such file.
+        InputReadError: The system refuses to read it.
+        PixelsError: It is damaged, or not `expected`.
+    """
+    try:
+        yield
+    except DigitError:
+        raise
+    except FileNotFoundError as error:
+        raise InputNotFoundError(f"{name}: no such file") from error
+    # On damaged files readers raise SyntaxError, KeyError, MemoryError and much else.
+    except Exception as error:
+        if isinstance(error, OSError) and error.strerror:
+            raise InputReadError(f"{name}: cannot be read: {error.strerror}") from error
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise PixelsError(f"{name}: cannot be read as {expected}: {reason}") from error

@@ -1,10 +1,6 @@
 """Files of other makers' formats: what one is, and its reader's failures in our words."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Final
-
-from digit_runtime.errors import DigitError, InputNotFoundError, InputReadError, PixelsError
 
 NPY: Final = "a NumPy array"
 ZIP: Final = "a zip archive"
@@ -24,7 +20,7 @@ _STARTS: Final = {
 HEAD: Final = max(map(len, _STARTS))
 
 
-def kind(head: bytes) -> str | None:
+def kind_of(head: bytes) -> str | None:
     """Return what a file that starts with `head` is, such as "a PNG image", if known."""
     return next((name for start, name in _STARTS.items() if head.startswith(start)), None)
 
@@ -32,26 +28,3 @@ def kind(head: bytes) -> str | None:
 def is_image(kind: str | None) -> bool:
     """Tell whether that kind is an image."""
     return kind is not None and kind.endswith("image")
-
-
-@contextmanager
-def reading(name: str, expected: str) -> Iterator[None]:
-    """Turn whatever a reader of `expected` raises inside into a `DigitError` of one line.
-
-    Raises:
-        InputNotFoundError: There is no such file.
-        InputReadError: The system refuses to read it.
-        PixelsError: It is damaged, or not `expected`.
-    """
-    try:
-        yield
-    except DigitError:
-        raise
-    except FileNotFoundError as error:
-        raise InputNotFoundError(f"{name}: no such file") from error
-    # On damaged files readers raise SyntaxError, KeyError, MemoryError and much else.
-    except Exception as error:
-        if isinstance(error, OSError) and error.strerror:
-            raise InputReadError(f"{name}: cannot be read: {error.strerror}") from error
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise PixelsError(f"{name}: cannot be read as {expected}: {reason}") from error

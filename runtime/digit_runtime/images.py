@@ -16,8 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digit_runtime.contract import PIXELS, SIDE, Pixels
-from digit_runtime.errors import PackageNotInstalledError, PixelsError
-from digit_runtime.foreign import reading
+from digit_runtime.errors import PackageNotInstalledError, PixelsError, explained
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -100,7 +99,7 @@ def image_files(folder: Path) -> list[Path]:
         PixelsError: There are none.
         InputNotFoundError, InputReadError: The folder is missing or cannot be read.
     """
-    with reading(str(folder), "a folder"):
+    with explained(str(folder), "a folder"):
         files = [
             path
             for path in folder.iterdir()
@@ -170,7 +169,7 @@ def _decode(image: "str | Path | bytes | Image.Image", name: str) -> Grey:
         raise PackageNotInstalledError(
             f'{name}: images need Pillow: pip install "digit-runtime[image]"'
         ) from error
-    with reading(name, f"an image ({', '.join(FORMATS)})"):
+    with explained(name, f"an image ({', '.join(FORMATS)})"):
         if isinstance(image, Image.Image):
             return _grey(image)
         source = io.BytesIO(image) if isinstance(image, bytes) else Path(image)

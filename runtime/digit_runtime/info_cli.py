@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from digit_runtime import options
-from digit_runtime.console import DigitCommand, table
+from digit_runtime.console import DigitCommand
+from digit_runtime.terminal import table
 
 if TYPE_CHECKING:
     from digit_runtime.inspection import Inspection

@@ -5,9 +5,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from digit_runtime import foreign, images
+from digit_runtime import images
 from digit_runtime.arrays import npy_batches, npz_batches
 from digit_runtime.contract import DIGITS, Labels, Pixels
+from digit_runtime.errors import explained
+from digit_runtime.foreign import HEAD, NPY, ZIP, is_image, kind_of
 from digit_runtime.guard import transposed
 from digit_runtime.pixels import BATCH_ROWS, Batch, PixelCsv, gather
 
@@ -46,14 +48,14 @@ def open_pixels(path: str | Path, names: tuple[str, ...] | None = DIGITS) -> Ite
     """
     path = Path(path)
     name = str(path)
-    kind = None if name == "-" or path.is_dir() else foreign.kind(_head(path))
+    kind = None if name == "-" or path.is_dir() else kind_of(_head(path))
     if path.is_dir():
         yield _images(name, images.image_files(path))
-    elif foreign.is_image(kind) or path.suffix.lower() in images.SUFFIXES:
+    elif is_image(kind) or path.suffix.lower() in images.SUFFIXES:
         yield _images(name, [path])
-    elif kind == foreign.NPY or (kind != foreign.ZIP and path.suffix.lower() == ".npy"):
+    elif kind == NPY or (kind != ZIP and path.suffix.lower() == ".npy"):
         yield Input(name, _unlabelled(npy_batches(path, BATCH_ROWS)))
-    elif kind == foreign.ZIP or path.suffix.lower() == ".npz":
+    elif kind == ZIP or path.suffix.lower() == ".npz":
         yield Input(name, _unlabelled(npz_batches(path, BATCH_ROWS)))
     else:
         with PixelCsv(path, names=names) as csv:
@@ -92,5 +94,5 @@ def _unlabelled(batches: Iterator[Pixels]) -> Iterator[Batch]:
 
 
 def _head(path: Path) -> bytes:
-    with foreign.reading(str(path), "a file"), path.open("rb") as stream:
-        return stream.read(foreign.HEAD)
+    with explained(str(path), "a file"), path.open("rb") as stream:
+        return stream.read(HEAD)

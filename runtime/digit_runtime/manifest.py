@@ -12,8 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Final, TypeVar
 
-from digit_runtime.class_names import is_class_name
-from digit_runtime.contract import CLASSES, CONTRACT_VERSION, NAMED_CLASSES
+from digit_runtime.contract import CLASSES, CONTRACT_VERSION, NAMED_CLASSES, is_class_name
 from digit_runtime.errors import (
     ManifestError,
     ModelDamagedError,

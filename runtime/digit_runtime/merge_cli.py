@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from digit_runtime import options
-from digit_runtime.console import terminal_width
+from digit_runtime.terminal import terminal_width
 
 
 @click.command(epilog="Example:  digit-compare merge pi.json laptop.json")

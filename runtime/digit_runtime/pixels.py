@@ -15,10 +15,10 @@ from typing import Final
 
 import numpy as np
 
-from digit_runtime import class_names, foreign
 from digit_runtime.blocks import Blocks
-from digit_runtime.contract import DIGITS, PIXELS, Labels, Pixels
+from digit_runtime.contract import DIGITS, PIXELS, Labels, Pixels, expected, indices
 from digit_runtime.errors import PixelsError
+from digit_runtime.foreign import NPY, ZIP, is_image, kind_of
 from digit_runtime.guard import Guard, PixelsWarning
 from digit_runtime.parse import parse_blocks
 
@@ -93,11 +93,11 @@ class PixelCsv:
             if "," not in first and first.count(separator) >= PIXELS - 1:
                 raise PixelsError(f"{self.name}: is separated by {called}; expected commas")
         if not first.rstrip("\r\n").isprintable():
-            what = foreign.kind(first.encode("latin-1"))
+            what = kind_of(first.encode("latin-1"))
             hint = "; digit-predict and digit_runtime.read_pixels read it by its name"
             raise PixelsError(
                 f"{self.name}: is {what or 'not text'}; expected a CSV of digits"
-                + hint * (foreign.is_image(what) or what in (foreign.NPY, foreign.ZIP))
+                + hint * (is_image(what) or what in (NPY, ZIP))
             )
         cells = [cell.strip().strip('"').lower() for cell in first.split(",")]
         is_header = cells == _COUNTED or not _is_number(cells[0])
@@ -136,7 +136,7 @@ class PixelCsv:
             row = int(np.argmax(unknown))
             raise PixelsError(
                 f"{self.name}: row {done + row + 1}, column label: {labels[row]} is not "
-                f"{class_names.expected(self.names)}"
+                f"{expected(self.names)}"
             )
         return values[:, 1:], labels
 
@@ -228,9 +228,9 @@ def _label(line: str, row: int, path: Path, names: tuple[str, ...]) -> int:
 def _index(cell: str, names: tuple[str, ...], where: str) -> int:
     # Lines are read as Latin-1, names may be any UTF-8.
     name = cell.strip().strip('"').encode("latin-1").decode(errors="replace")
-    index = class_names.indices(names).get(name)
+    index = indices(names).get(name)
     if index is None:
-        raise PixelsError(f"{where}: {name[:20]!r} is not {class_names.expected(names)}")
+        raise PixelsError(f"{where}: {name[:20]!r} is not {expected(names)}")
     return index
 
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, BinaryIO
 import click
 
 from digit_runtime import options
-from digit_runtime.console import DigitCommand, native_stderr_silenced
+from digit_runtime.console import DigitCommand
+from digit_runtime.terminal import native_stderr_silenced
 
 if TYPE_CHECKING:
     from digit_runtime.classifier import Classifier
@@ -79,10 +80,10 @@ def predict(
     File. Images are centred as MNIST's were; dark on bright or bright on dark is found out.
     """
     from digit_runtime.backends import why_last_resort
-    from digit_runtime.classifier import load
     from digit_runtime.errors import PixelsError
     from digit_runtime.guard import Guard
     from digit_runtime.inputs import open_pixels, oriented
+    from digit_runtime.loading import load
     from digit_runtime.pixels import read_labels
     from digit_runtime.prefetch import prefetch
     from digit_runtime.score import score

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from digit_runtime.contract import CLASSES, DIGITS, Labels, Pixels, Probabilities, as_pixels
-from digit_runtime.errors import ModelNotFoundError, PixelsError
+from digit_runtime.errors import ManifestError, ModelNotFoundError, PixelsError
 from digit_runtime.inputs import read_pixels
+from digit_runtime.manifest import MANIFEST_NAME, Manifest, ModelFile, verify_file
 from digit_runtime.pixels import read_labels
 
 REFERENCE_NAME = "reference.npz"
@@ -79,3 +80,29 @@ def golden(path: Path) -> Golden:
     ):
         raise ModelNotFoundError(f"{path}: not readable (probabilities of another shape or type)")
     return Golden(pixels, probabilities)
+
+
+def golden_rows(directory: Path) -> Golden:
+    """Return the digits and answers that the model carries, their hash checked.
+
+    Raises:
+        ModelNotFoundError: It carries none.
+        ModelFileError: They are not those that its manifest describes.
+        ManifestError: See `Manifest.read`.
+    """
+    file = described(directory, "reference")
+    if file is None:
+        raise ModelNotFoundError(
+            f"{directory}: its manifest describes no reference rows; export it again"
+        )
+    verify_file(directory / file.path, file)
+    return golden(directory / file.path)
+
+
+def described(directory: Path, key: str) -> ModelFile | None:
+    """Return `Manifest.described` of the manifest there; its errors name the file."""
+    manifest = Manifest.read(directory)
+    try:
+        return manifest.described(key)
+    except ManifestError as error:
+        raise ManifestError(f"{directory / MANIFEST_NAME}: {error}") from error

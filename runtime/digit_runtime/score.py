@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from digit_runtime.console import table
 from digit_runtime.contract import DIGITS, Labels
+from digit_runtime.terminal import table
 
 
 @dataclass(frozen=True)

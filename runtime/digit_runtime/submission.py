@@ -9,10 +9,10 @@ from typing import BinaryIO
 import numpy as np
 
 from digit_runtime.classifier import Classifier
-from digit_runtime.console import progress
 from digit_runtime.contract import Labels
 from digit_runtime.guard import Guard
 from digit_runtime.pixels import Batch
+from digit_runtime.terminal import progress
 
 _HEADER = "ImageId,Label"
 

@@ -22,11 +22,11 @@ from typing import Any, Final, TextIO
 
 import numpy as np
 
-from digit_runtime.choice import Trial
 from digit_runtime.classifier import BATCH_ROWS, Classifier
 from digit_runtime.contract import PIXELS, Pixels
 from digit_runtime.errors import DigitError
 from digit_runtime.models import find
+from digit_runtime.speed import Trial
 
 _TURN_S: Final = 0.03
 _PAUSE_S: Final = 0.02

@@ -15,15 +15,10 @@ import numpy as np
 from digit_runtime import backends
 from digit_runtime.classifier import Classifier
 from digit_runtime.contract import Probabilities
-from digit_runtime.errors import (
-    DigitError,
-    ManifestError,
-    ModelNotFoundError,
-    UnsupportedModelError,
-)
-from digit_runtime.manifest import MANIFEST_NAME, Manifest, ModelFile, file_state, verify_file
+from digit_runtime.errors import DigitError, ModelNotFoundError, UnsupportedModelError
+from digit_runtime.manifest import Manifest, file_state
 from digit_runtime.models import FoundFile, files_of
-from digit_runtime.samples import Golden, golden
+from digit_runtime.samples import Golden, described
 
 
 @dataclass(frozen=True)
@@ -114,36 +109,11 @@ def file_states(directory: Path) -> list[FileState]:
     Raises:
         ModelNotFoundError, ManifestError: See `Manifest.read` and `Manifest.described`.
     """
-    others = [_described(directory, key) for key in ("model", "reference")]
+    others = [described(directory, key) for key in ("model", "reference")]
     return [
         FileState(file.path, file_state(directory / file.path, file))
         for file in [*filter(None, others), *Manifest.read(directory).files]
     ]
-
-
-def golden_rows(directory: Path) -> Golden:
-    """Return the digits and answers that the model carries, their hash checked.
-
-    Raises:
-        ModelNotFoundError: It carries none.
-        ModelFileError: They are not those that its manifest describes.
-        ManifestError: See `Manifest.read`.
-    """
-    file = _described(directory, "reference")
-    if file is None:
-        raise ModelNotFoundError(
-            f"{directory}: its manifest describes no reference rows; export it again"
-        )
-    verify_file(directory / file.path, file)
-    return golden(directory / file.path)
-
-
-def _described(directory: Path, key: str) -> ModelFile | None:
-    manifest = Manifest.read(directory)
-    try:
-        return manifest.described(key)
-    except ManifestError as error:
-        raise ManifestError(f"{directory / MANIFEST_NAME}: {error}") from error
 
 
 def candidates(

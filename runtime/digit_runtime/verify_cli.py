@@ -9,8 +9,9 @@ import click
 
 from digit_runtime import options
 from digit_runtime.backends import ENGINES, FORMATS
-from digit_runtime.console import DigitCommand, native_stderr_silenced, table, track
+from digit_runtime.console import DigitCommand
 from digit_runtime.models import PRECISIONS, artifacts_folder, model_directory, model_names
+from digit_runtime.terminal import native_stderr_silenced, table, track
 
 if TYPE_CHECKING:
     from digit_runtime.verify import Check, Report
@@ -52,7 +53,8 @@ def verify(
     from dataclasses import asdict
 
     from digit_runtime import verify as verification
-    from digit_runtime.cpus import cpu_name
+    from digit_runtime.device import cpu_name
+    from digit_runtime.samples import golden_rows
 
     folder = artifacts_folder(artifacts)
     directories = [model_directory(name, folder) for name in models or model_names(folder)]
@@ -60,7 +62,7 @@ def verify(
     for directory in directories:
         chosen = verification.candidates(directory, format_, precision, engines)
         files = verification.file_states(directory)
-        reference = verification.golden_rows(directory)
+        reference = golden_rows(directory)
         checks = []
         for candidate in track(chosen, f"verifying {directory.name}", len(chosen)):
             with native_stderr_silenced():

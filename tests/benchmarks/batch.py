@@ -20,9 +20,9 @@ from typing import Final
 
 import click
 import numpy as np
-from digit_runtime.console import table
 from digit_runtime.contract import PIXELS, Pixels
-from digit_runtime.cpus import cpu_name, usable_cpus
+from digit_runtime.device import cpu_name, usable_cpus
+from digit_runtime.terminal import table
 
 SCRIPTS: Final = {
     "digit-predict": "from digit_runtime.cli import predict; predict()",

@@ -29,9 +29,9 @@ from digit_export.quiet import quiet
 from digit_export.statistics import kl_divergence
 from digit_runtime import load, read_csv
 from digit_runtime.classifier import Classifier
-from digit_runtime.console import table
 from digit_runtime.contract import Labels, Pixels, Probabilities
-from digit_runtime.cpus import cpu_name
+from digit_runtime.device import cpu_name
+from digit_runtime.terminal import table
 from onnxruntime import quantization as ortq
 
 VALIDATION_ROWS = 2100

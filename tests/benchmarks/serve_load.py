@@ -23,9 +23,9 @@ from itertools import cycle, islice
 import click
 import numpy as np
 from digit_runtime import load, read_csv
-from digit_runtime.console import native_stderr_silenced, table
 from digit_runtime.contract import Pixels
-from digit_runtime.cpus import cpu_name, usable_cpus
+from digit_runtime.device import cpu_name, usable_cpus
+from digit_runtime.terminal import native_stderr_silenced, table
 from PIL import Image
 
 COMMAND = [sys.executable, "-c", "from digit_runtime.cli import serve; serve()", "--port", "0"]

@@ -16,7 +16,7 @@ import click
 import numpy as np
 from digit_runtime import load, read_csv
 from digit_runtime.contract import Pixels
-from digit_runtime.cpus import cpu_name, usable_cpus
+from digit_runtime.device import cpu_name, usable_cpus
 
 PREDICT = "from digit_runtime.cli import predict; predict()"
 ENGINES = ("onnxruntime", "litert")

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 import click
-from digit_runtime.cpus import cpu_name, usable_cpus
+from digit_runtime.device import cpu_name, usable_cpus
 from digit_runtime.models import artifacts_folder
 
 BARE_ENGINE = """

@@ -21,9 +21,10 @@ from digit_runtime import (
     trial,
 )
 from digit_runtime import doctor as diagnosis
-from digit_runtime.choice import Trial, choose
+from digit_runtime.choice import choose
 from digit_runtime.cli import doctor
 from digit_runtime.models import find_all
+from digit_runtime.speed import Trial
 
 Install = Callable[..., None]
 Measure = Callable[..., list[tuple[list[str], int]]]

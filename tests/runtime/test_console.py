@@ -1,7 +1,7 @@
 import io
 
 import pytest
-from digit_runtime import console
+from digit_runtime import terminal
 
 
 class Terminal(io.StringIO):
@@ -12,17 +12,17 @@ class Terminal(io.StringIO):
 def test_short_work_is_silent_where_there_is_no_terminal(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert list(console.track(range(5), "working", 5)) == list(range(5))
+    assert list(terminal.track(range(5), "working", 5)) == list(range(5))
     assert capsys.readouterr() == ("", "")
 
 
 def test_long_work_prints_sparse_lines(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(console, "_SECONDS_BETWEEN_LINES", 0.0)
-    with console.progress("working", 400) as advance:
+    monkeypatch.setattr(terminal, "_SECONDS_BETWEEN_LINES", 0.0)
+    with terminal.progress("working", 400) as advance:
         advance(100)
-    with console.progress("counting") as advance:
+    with terminal.progress("counting") as advance:
         advance(1234)
     assert capsys.readouterr() == ("", "working: 100 of 400 (25%)\ncounting: 1,234\n")
 
@@ -30,16 +30,16 @@ def test_long_work_prints_sparse_lines(
 def test_a_terminal_gets_a_bar_or_a_running_count(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = Terminal()
     monkeypatch.setattr("sys.stderr", terminal)
-    with console.progress("working", 4) as advance:
+    with terminal.progress("working", 4) as advance:
         advance(4)
     assert "100%" in terminal.getvalue()
-    with console.progress("counting") as advance:
+    with terminal.progress("counting") as advance:
         advance(7)
     assert terminal.getvalue().endswith("\rcounting: 7\n")
 
 
 def test_a_table_aligns_numbers_right() -> None:
-    text = console.table(["name", "kB"], [["a", "1"], ["long name", "1,000"]])
+    text = terminal.table(["name", "kB"], [["a", "1"], ["long name", "1,000"]])
     assert text.splitlines() == [
         "name          kB",
         "---------  -----",

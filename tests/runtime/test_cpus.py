@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from digit_runtime.cpus import _cgroup_limit, cpu_name, cpuinfo, usable_cpus
+from digit_runtime.device import _cgroup_limit, cpu_name, cpuinfo, usable_cpus
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_there_is_a_cpu_and_it_has_a_name() -> None:
 def test_affinity_counts() -> None:
     script = (
         "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); "
-        "from digit_runtime.cpus import usable_cpus; print(usable_cpus())"
+        "from digit_runtime.device import usable_cpus; print(usable_cpus())"
     )
     result = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True

@@ -9,10 +9,10 @@ import numpy as np
 import onnx
 import pytest
 from click.testing import Result
-from digit_runtime import backends, doctor, load, machine
+from digit_runtime import backends, device, doctor, load
 from digit_runtime.cli import doctor as command
+from digit_runtime.device import Machine
 from digit_runtime.doctor import Choice, EngineState
-from digit_runtime.machine import Machine
 from digit_runtime.models import FoundFile
 from onnx import numpy_helper
 
@@ -212,31 +212,31 @@ def test_only_what_has_wheels_is_advised(
 def test_flags_are_those_that_matter(
     cpuinfo: dict[str, str], flags: tuple[str, ...] | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(machine.sys, "platform", "linux")
-    monkeypatch.setattr(machine, "cpuinfo", lambda: cpuinfo)
-    assert machine._flags() == flags
+    monkeypatch.setattr(device.sys, "platform", "linux")
+    monkeypatch.setattr(device, "cpuinfo", lambda: cpuinfo)
+    assert device._flags() == flags
 
 
 def test_macos_is_asked_by_sysctl(monkeypatch: pytest.MonkeyPatch) -> None:
     answers = {"hw.optional.AdvSIMD": "1", "hw.optional.arm.FEAT_DotProd": "1"}
-    monkeypatch.setattr(machine.sys, "platform", "darwin")
-    monkeypatch.setattr(machine, "_sysctl", answers.get)
-    assert machine._flags() == ("asimd", "asimddp")
+    monkeypatch.setattr(device.sys, "platform", "darwin")
+    monkeypatch.setattr(device, "_sysctl", answers.get)
+    assert device._flags() == ("asimd", "asimddp")
     monkeypatch.undo()
-    assert machine._sysctl("no.such.name") is None
+    assert device._sysctl("no.such.name") is None
 
 
 @pytest.mark.parametrize("content", ["MemTotal: many kB\n", "MemTotal\n", "\0", "MemTotal: 5 MB\n"])
 def test_odd_memory_files_are_survived(content: str, tmp_path: Path) -> None:
     path = tmp_path / "meminfo"
     path.write_text(content)
-    assert machine._memory(path) == {}
+    assert device._memory(path) == {}
     path.write_text("MemTotal:  8000 kB\nMemFree: 1 kB\nMemAvailable: 2000 kB\n")
-    assert machine._memory(path) == {"MemTotal": 8_192_000, "MemAvailable": 2_048_000}
+    assert device._memory(path) == {"MemTotal": 8_192_000, "MemAvailable": 2_048_000}
 
 
 def test_this_machine_answers() -> None:
-    here = machine.look()
+    here = device.look()
     assert here.cpu
     assert here.python_bits in (32, 64)
     assert here.memory is None or here.memory > 100e6

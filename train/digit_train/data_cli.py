@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
-from digit_runtime.console import DigitCommand, table
+from digit_runtime.console import DigitCommand
+from digit_runtime.terminal import table
 
 from digit_train import options
 

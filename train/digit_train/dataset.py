@@ -8,8 +8,8 @@ from typing import Final
 
 import numpy as np
 from digit_runtime.atomic import replacing
-from digit_runtime.console import progress
 from digit_runtime.contract import Labels
+from digit_runtime.terminal import progress
 from numpy.typing import NDArray
 
 from digit_train.datacard import TEST, TEST_LABELS, TRAIN, DataCard, DataFile, Source

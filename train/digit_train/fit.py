@@ -8,9 +8,9 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from digit_runtime.console import progress
 from digit_runtime.contract import LABELS, Labels, Pixels
 from digit_runtime.errors import DigitError
+from digit_runtime.terminal import progress
 
 from digit_train import models
 from digit_train.augment import distort

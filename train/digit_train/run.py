@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from digit_runtime.atomic import replacing, writing
 from digit_runtime.contract import Labels, Pixels
-from digit_runtime.cpus import cpu_name, usable_cpus
+from digit_runtime.device import cpu_name, usable_cpus
 from digit_runtime.errors import PixelsError
 from digit_runtime.manifest import MANIFEST_NAME, Manifest, sha256_of
 from digit_runtime.pixels import read_csv, read_labels

@@ -8,12 +8,7 @@ import numpy as np
 
 from digit_runtime.backends import Session
 from digit_runtime.contract import CLASSES, PIXELS, Pixels, Probabilities
-from digit_runtime.errors import (
-    ContractError,
-    EngineError,
-    EngineNotInstalledError,
-    ModelFileError,
-)
+from digit_runtime.errors import ContractError, EngineError, EngineNotInstalledError, ModelFileError
 
 try:
     from ai_edge_litert.interpreter import Interpreter

@@ -1,6 +1,6 @@
 """What the machine was doing while it was measured, as far as it tells; None where it does not.
 
-As with `digit_runtime.machine`, nothing here raises.
+As with `digit_runtime.device`, nothing here raises.
 """
 
 import os
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from digit_runtime.cpus import usable_cpus
+from digit_runtime.device import usable_cpus
 
 # Bits of the Raspberry Pi firmware's "throttled" word; those 16 higher say "since boot".
 _THROTTLING: Final = {

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final
 from digit_runtime.atomic import writing
 from digit_runtime.comparison import render
 from digit_runtime.comparison.results import Comparison, Row
-from digit_runtime.console import table
 from digit_runtime.errors import PackageNotInstalledError
+from digit_runtime.terminal import table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

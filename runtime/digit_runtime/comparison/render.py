@@ -10,7 +10,7 @@ from typing import Final
 from digit_runtime.comparison.conditions import Conditions
 from digit_runtime.comparison.results import Comparison, Row
 from digit_runtime.comparison.rounds import BATCHES
-from digit_runtime.console import table
+from digit_runtime.terminal import table
 
 _TEXT_COLUMNS: Final = 3
 _HEADER: Final = [

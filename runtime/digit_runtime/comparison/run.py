@@ -8,8 +8,8 @@ from digit_runtime.comparison.results import Comparison, Device, Row, Settings
 from digit_runtime.comparison.rounds import Plan
 from digit_runtime.comparison.summary import ranked, summarise
 from digit_runtime.contract import Labels, Pixels
+from digit_runtime.device import look
 from digit_runtime.errors import EngineError
-from digit_runtime.machine import look
 
 
 def compare(

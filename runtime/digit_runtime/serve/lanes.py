@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from digit_runtime import backends, models
-from digit_runtime.classifier import Classifier, load
-from digit_runtime.console import native_stderr_silenced
+from digit_runtime.classifier import Classifier
 from digit_runtime.contract import DIGITS
 from digit_runtime.errors import DigitError
+from digit_runtime.loading import load
 from digit_runtime.manifest import Manifest, sha256_of
-from digit_runtime.samples import Golden
+from digit_runtime.samples import Golden, golden_rows
 from digit_runtime.serve.batcher import Batcher
 from digit_runtime.serve.errors import Refusal
 from digit_runtime.serve.limits import Limits
 from digit_runtime.serve.metrics import Metrics
-from digit_runtime.verify import golden_rows
+from digit_runtime.terminal import native_stderr_silenced
 
 _CHOICES = ("format", "precision", "engine")
 

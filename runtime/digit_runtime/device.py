@@ -4,18 +4,14 @@ Nothing here raises: a board or an operating system that nobody has met yet answ
 questions with None.
 """
 
+import math
 import os
 import platform
-import struct
-import subprocess
 import sys
-import sysconfig
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-
-from digit_runtime.cpus import cpu_name, cpuinfo, usable_cpus
 
 # The instructions that multiply 8-bit numbers, and those without which engines are slow
 # or do not start, by the names that Linux gives them.
@@ -75,6 +71,10 @@ class Machine:
 
 def look() -> Machine:
     """Return what this device says of itself."""
+    # Not above, for every prediction imports this module to count CPUs.
+    import struct
+    import sysconfig
+
     memory = _memory(Path("/proc/meminfo"))
     return Machine(
         cpu=cpu_name(),
@@ -124,6 +124,8 @@ def _physical_memory() -> int | None:
 
 
 def _sysctl(name: str) -> str | None:
+    import subprocess
+
     try:
         done = subprocess.run(
             ["sysctl", "-n", name], capture_output=True, text=True, timeout=5, check=False
@@ -131,3 +133,49 @@ def _sysctl(name: str) -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.strip() if done.returncode == 0 else None
+
+
+def usable_cpus() -> int:
+    """Return the CPUs that affinity and, on Linux, the cgroup's quota leave; at least 1."""
+    try:
+        count = len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS and Windows have no affinity to ask for.
+        count = os.cpu_count() or 1
+    return max(1, min(count, _cgroup_limit()))
+
+
+def _cgroup_limit(root: Path = Path("/sys/fs/cgroup")) -> int:
+    """Return the quota of cgroup v2 in whole CPUs, rounded up, or a large number."""
+    try:
+        quota, period = (root / "cpu.max").read_text().split()
+        return math.ceil(int(quota) / int(period))
+    except (OSError, ValueError):  # No cgroup v2 here, or "max": no quota.
+        return 1 << 30
+
+
+def cpuinfo(path: Path = Path("/proc/cpuinfo")) -> dict[str, str]:
+    """Return what Linux says of the first core; empty where there is no word of it.
+
+    An emulator, and so a container for another architecture, may show its host's file,
+    which tells nothing of the CPU that programs see.
+    """
+    try:
+        lines = path.read_text(errors="replace").splitlines()
+    except OSError:
+        return {}
+    fields: dict[str, str] = {}
+    for line in lines:
+        key, _, value = line.partition(":")
+        if key.strip():
+            fields.setdefault(key.strip(), value.strip())
+    foreign = "flags" if platform.machine().startswith(("arm", "aarch64")) else "Features"
+    return {} if foreign in fields else fields
+
+
+def cpu_name() -> str:
+    """Return what the system calls its processor or board."""
+    board = Path("/sys/firmware/devicetree/base/model")
+    try:
+        return board.read_text(errors="replace").rstrip("\0\n")
+    except OSError:
+        return cpuinfo().get("model name") or platform.processor() or platform.machine()

@@ -1,0 +1,106 @@
+"""What is shown on a terminal: tables, and progress on stderr."""
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Final, TypeVar
+
+T = TypeVar("T")
+
+_SECONDS_BETWEEN_LINES: Final = 10.0
+_SECONDS_BETWEEN_DRAWINGS: Final = 0.1
+_BAR: Final = 36
+
+
+@contextmanager
+def progress(label: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
+    """Show progress on stderr: a bar on a terminal, a line every ten seconds elsewhere.
+
+    Yields a function to call with the number of steps just done. Work that ends within
+    ten seconds prints nothing where there is no terminal.
+    """
+    terminal = sys.stderr.isatty()
+    pause = _SECONDS_BETWEEN_DRAWINGS if terminal else _SECONDS_BETWEEN_LINES
+    done, drawn, last = 0, -1, 0.0 if terminal else time.monotonic()
+
+    def draw() -> None:
+        nonlocal drawn
+        drawn = done
+        share = f" of {total:,} ({done / total:.0%})" if total else ""
+        bar = f"  [{'#' * (_BAR * done // total):-<{_BAR}}]" if terminal and total else ""
+        print(
+            f"{chr(13) * terminal}{label}: {done:,}{share}{bar}",
+            end="" if terminal else "\n",
+            file=sys.stderr,
+            flush=True,
+        )
+
+    def advance(steps: int) -> None:
+        nonlocal done, last
+        done += steps
+        if (now := time.monotonic()) - last >= pause:
+            last = now
+            draw()
+
+    try:
+        yield advance
+    finally:
+        if terminal and done:
+            if drawn != done:
+                draw()
+            print(file=sys.stderr)
+
+
+def track(items: Iterable[T], label: str, total: int | None = None) -> Iterator[T]:
+    """Yield `items`, showing progress as `progress` does."""
+    with progress(label, total) as advance:
+        for item in items:
+            yield item
+            advance(1)
+
+
+@contextmanager
+def native_stderr_silenced() -> Iterator[None]:
+    """Discard what C++ libraries print to the process's stderr inside.
+
+    LiteRT announces its delegate there and has no setting against it. For commands only:
+    in a library it would swallow the lines of other threads.
+    """
+    sys.stderr.flush()
+    saved = os.dup(2)
+    try:
+        with open(os.devnull, "wb") as null:
+            os.dup2(null.fileno(), 2)
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+
+
+def terminal_width() -> int | None:
+    """Return the characters in a line of standard output; None if that is no terminal."""
+    import shutil
+
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def table(header: list[str], rows: list[list[str]], left: int = 1) -> str:
+    """Return a plain text table: the first `left` columns left-aligned, the others right.
+
+    Cells of the header may have two lines.
+    """
+    names = [["", *name.split("\n")][-2:] for name in header]
+    upper, lower = ([name[line] for name in names] for line in (0, 1))
+    widths = [max(map(len, column)) for column in zip(upper, lower, *rows, strict=True)]
+
+    def line(cells: list[str]) -> str:
+        aligned = [
+            cell.ljust(width) if index < left else cell.rjust(width)
+            for index, (cell, width) in enumerate(zip(cells, widths, strict=True))
+        ]
+        return "  ".join(aligned).rstrip()
+
+    heads = [line(upper)] * any(upper) + [line(lower)]
+    return "\n".join([*heads, "  ".join("-" * width for width in widths), *map(line, rows)])
