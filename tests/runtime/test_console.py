@@ -28,14 +28,14 @@ def test_long_work_prints_sparse_lines(
 
 
 def test_a_terminal_gets_a_bar_or_a_running_count(monkeypatch: pytest.MonkeyPatch) -> None:
-    terminal = Terminal()
-    monkeypatch.setattr("sys.stderr", terminal)
+    screen = Terminal()
+    monkeypatch.setattr("sys.stderr", screen)
     with terminal.progress("working", 4) as advance:
         advance(4)
-    assert "100%" in terminal.getvalue()
+    assert "100%" in screen.getvalue()
     with terminal.progress("counting") as advance:
         advance(7)
-    assert terminal.getvalue().endswith("\rcounting: 7\n")
+    assert screen.getvalue().endswith("\rcounting: 7\n")
 
 
 def test_a_table_aligns_numbers_right() -> None:
