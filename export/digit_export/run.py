@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 from digit_runtime.contract import DIGITS, default_names
 from digit_runtime.errors import DigitError
-from digit_runtime.manifest import ModelFile, Parity, verify_file
+from digit_runtime.models.manifest import ModelFile, Parity, verify_file
 
-from digit_export import evidence
-from digit_export.calibrate import CALIBRATION_ROWS, draw
-from digit_export.data import Data, Rows
+from digit_export.convert.targets import Target
 from digit_export.errors import KerasModelError
-from digit_export.fingerprint import fingerprint, tools
-from digit_export.publish import NewFile, ensure_writable, publish
-from digit_export.reference import (
+from digit_export.keras_model.find import Source
+from digit_export.parity import evidence
+from digit_export.parity.calibration_rows import CALIBRATION_ROWS, draw
+from digit_export.parity.rows import Data, Rows
+from digit_export.publish.fingerprint import fingerprint, tools
+from digit_export.publish.publish import NewFile, ensure_writable, publish
+from digit_export.publish.reference import (
     REFERENCE_NAME,
     REFERENCE_ROWS,
     REFERENCE_SEED,
@@ -23,13 +25,11 @@ from digit_export.reference import (
     is_intact,
     renewed,
 )
-from digit_export.sources import Source
-from digit_export.targets import Target
 
 if TYPE_CHECKING:
-    from digit_export.build import Built
-    from digit_export.debug import LayerError
-    from digit_export.network import Network
+    from digit_export.convert.build import Built
+    from digit_export.keras_model.network import Network
+    from digit_export.parity.layer_errors import LayerError
 
 EXPORTED = "exported"
 REPRODUCED = "reproduced"
@@ -127,9 +127,9 @@ def _make(
 ) -> dict[Target, Outcome]:
     report(f"{source.name}: loading {source.path.name}")
     # TensorFlow takes seconds to import, and is not needed where all is up to date.
-    from digit_export import metadata
-    from digit_export.build import build
-    from digit_export.network import Network
+    from digit_export.convert import stamp
+    from digit_export.convert.build import build
+    from digit_export.keras_model.network import Network
 
     network = Network.load(source.path, source.pixels)
     for line in () if source.trained_here else network.adapted:
@@ -139,7 +139,7 @@ def _make(
     calibration = draw(rows.pixels, rows.labels, CALIBRATION_ROWS, [seed, 0], names)
     examples = draw(rows.pixels, rows.labels, REFERENCE_ROWS, REFERENCE_SEED, names)
     ensure_writable(source.directory)
-    facts = metadata.entries(
+    facts = stamp.entries(
         source.name,
         source.sha256,
         names,
@@ -195,7 +195,7 @@ def _make(
 
 
 def _layers(network: "Network", built: "Built", rows: Rows) -> list["LayerError"]:
-    from digit_export.debug import ROWS, compare
+    from digit_export.parity.layer_errors import ROWS, compare
 
     if not built.content:
         return []

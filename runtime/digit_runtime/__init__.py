@@ -26,13 +26,13 @@ from digit_runtime.errors import (
     ResultsError,
     UnsupportedModelError,
 )
-from digit_runtime.loading import load
+from digit_runtime.loading.load import load
 
 if TYPE_CHECKING:
-    from digit_runtime.guard import PixelsWarning
-    from digit_runtime.images import from_image
-    from digit_runtime.inputs import read_pixels
-    from digit_runtime.pixels import read_csv, read_labels
+    from digit_runtime.inputs.images import from_image
+    from digit_runtime.inputs.kaggle_csv import read_csv, read_labels
+    from digit_runtime.inputs.open import read_pixels
+    from digit_runtime.inputs.suspicions import PixelsWarning
 
 __all__ = [
     "Classifier",
@@ -62,11 +62,11 @@ __all__ = [
 
 # Who has pixels already, in a program that should start at once, need not wait for these.
 _LATER = {
-    "PixelsWarning": "guard",
-    "from_image": "images",
-    "read_csv": "pixels",
-    "read_labels": "pixels",
-    "read_pixels": "inputs",
+    "PixelsWarning": "inputs.suspicions",
+    "from_image": "inputs.images",
+    "read_csv": "inputs.kaggle_csv",
+    "read_labels": "inputs.kaggle_csv",
+    "read_pixels": "inputs.open",
 }
 
 

@@ -5,10 +5,12 @@ from typing import Final
 
 import numpy as np
 
-from digit_runtime import backends, metadata, models
 from digit_runtime.contract import PIXELS, Labels, Pixels, Probabilities, as_pixels, default_names
 from digit_runtime.device import usable_cpus
+from digit_runtime.engines.table import engine_for
 from digit_runtime.errors import ContractError
+from digit_runtime.formats import stamp
+from digit_runtime.models.folder import FoundFile
 
 # Larger batches gain nothing on a CPU, and the activations of this many images still
 # fit a cache: one image of the cnn has 200 kB of them after its first layer.
@@ -31,11 +33,11 @@ class Classifier:
             use as many as its BLAS was told by the environment when numpy was imported.
     """
 
-    def __init__(self, file: models.FoundFile, engine: str, threads: int = 0) -> None:
+    def __init__(self, file: FoundFile, engine: str, threads: int = 0) -> None:
         """Verify `file` against its manifest and load it; 0 threads means all usable CPUs."""
-        chosen = backends.choose(file.format, engine)
+        chosen = engine_for(file.format, engine)
         file.verify()
-        metadata.check_contract(file.path)
+        stamp.check_contract(file.path)
         self.path: Path = file.path
         self.model = file.model
         self.format = file.format

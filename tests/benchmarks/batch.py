@@ -25,8 +25,8 @@ from digit_runtime.device import cpu_name, usable_cpus
 from digit_runtime.terminal import table
 
 SCRIPTS: Final = {
-    "digit-predict": "from digit_runtime.cli import predict; predict()",
-    "digit-batch": "from digit_batch.cli import batch; batch()",
+    "digit-predict": "from digit_runtime.commands.entry import predict; predict()",
+    "digit-batch": "from digit_runtime.commands.batch import batch; batch()",
 }
 BILLION: Final = 1_000_000_000
 CHUNK: Final = 10_000

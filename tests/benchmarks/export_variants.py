@@ -20,13 +20,16 @@ import click
 import numpy as np
 import onnx
 import onnxruntime as ort
+import saturation
 import tensorflow as tf
-from digit_export import quantize, saturation, to_onnx, to_tflite
-from digit_export.calibrate import CALIBRATION_ROWS, draw
-from digit_export.fold import fold_scaling
-from digit_export.network import Network
+from digit_export.convert import onnx as to_onnx
+from digit_export.convert import onnx_quantize
+from digit_export.convert import tflite as to_tflite
+from digit_export.convert.onnx_fold import fold_scaling
+from digit_export.keras_model.network import Network
+from digit_export.parity.calibration_rows import CALIBRATION_ROWS, draw
+from digit_export.parity.statistics import kl_divergence
 from digit_export.quiet import quiet
-from digit_export.statistics import kl_divergence
 from digit_runtime import load, read_csv
 from digit_runtime.classifier import Classifier
 from digit_runtime.contract import Labels, Pixels, Probabilities
@@ -45,17 +48,17 @@ def onnx_variants(network: Network, calibration: Pixels) -> Iterator[tuple[str, 
     hidden = ["Conv", "Gemm"]
     signed = ortq.QuantType.QInt8
     models = {
-        SHIPPED: quantize.static(graph, calibration),
-        "int8, scaling not folded": quantize.qdq(graph, calibration, hidden),
+        SHIPPED: onnx_quantize.static(graph, calibration),
+        "int8, scaling not folded": onnx_quantize.qdq(graph, calibration, hidden),
         "int8, weights of 8 bits": fold_scaling(
-            quantize.qdq(graph, calibration, hidden, reduce_range=False)
+            onnx_quantize.qdq(graph, calibration, hidden, reduce_range=False)
         ),
-        "int8, activations int8 (S8S8)": quantize.qdq(
+        "int8, activations int8 (S8S8)": onnx_quantize.qdq(
             graph, calibration, hidden, reduce_range=False, activations=signed
         ),
-        "int8, all outputs quantized": fold_scaling(quantize.qdq(graph, calibration, [])),
-        "dynamic": quantize.dynamic(graph),
-        "float16 weights": quantize.half_weights(graph),
+        "int8, all outputs quantized": fold_scaling(onnx_quantize.qdq(graph, calibration, [])),
+        "dynamic": onnx_quantize.dynamic(graph),
+        "float16 weights": onnx_quantize.half_weights(graph),
         "float32": graph,
     }
     for name, model in models.items():

@@ -19,8 +19,8 @@ import numpy as np
 from digit_runtime import read_csv, read_pixels
 from digit_runtime.contract import Pixels
 from digit_runtime.errors import DigitError
-from digit_runtime.manifest import MANIFEST_NAME, Manifest
-from digit_runtime.models import artifacts_folder
+from digit_runtime.models.folder import artifacts_folder
+from digit_runtime.models.manifest import MANIFEST_NAME, Manifest
 
 SPICE = (
     *(b"", b"\0", b"\n", b"\r\n", b"\r", b",", b",,", b";", b"\t", b" ", b'"', b"'", b"#", b"."),

@@ -28,7 +28,13 @@ from digit_runtime.device import cpu_name, usable_cpus
 from digit_runtime.terminal import native_stderr_silenced, table
 from PIL import Image
 
-COMMAND = [sys.executable, "-c", "from digit_runtime.cli import serve; serve()", "--port", "0"]
+COMMAND = [
+    sys.executable,
+    "-c",
+    "from digit_runtime.commands.entry import serve; serve()",
+    "--port",
+    "0",
+]
 DIGITS = 500
 
 

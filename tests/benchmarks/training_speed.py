@@ -30,10 +30,10 @@ def main(model: str, data: Path, seed: int) -> None:
     """Print CPU-seconds to the notebook's accuracy for both recipes, and their ratio."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     from digit_runtime import read_csv
-    from digit_train.checkpoint import Checkpoint
-    from digit_train.fit import fit
-    from digit_train.history import Epoch
-    from digit_train.recipes import RECIPES
+    from digit_train.training.checkpoint import Checkpoint
+    from digit_train.training.fit import fit
+    from digit_train.training.history import Epoch
+    from digit_train.training.recipes import RECIPES
 
     goal = NOTEBOOK_ACCURACY[model]
     pixels, labels = read_csv(data)

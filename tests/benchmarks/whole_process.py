@@ -14,7 +14,7 @@ from pathlib import Path
 
 import click
 from digit_runtime.device import cpu_name, usable_cpus
-from digit_runtime.models import artifacts_folder
+from digit_runtime.models.folder import artifacts_folder
 
 BARE_ENGINE = """
 import sys, time
@@ -90,7 +90,7 @@ def main(
         def python(script: str, *arguments: Path | str) -> list[str]:
             return [sys.executable, "-c", script, *map(str, arguments)]
 
-        predict = "from digit_runtime.cli import predict; predict()"
+        predict = "from digit_runtime.commands.entry import predict; predict()"
         alternatives = {
             "digit-predict": (
                 python(

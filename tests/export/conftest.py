@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
-from digit_export.cli import export
-from digit_export.network import Network, keras
+from digit_export.commands.export import export
+from digit_export.keras_model.network import Network, keras
 from digit_runtime.contract import Labels, Pixels
-from digit_train import models
+from digit_train.training import models
 
 Digits = tuple[Pixels, Labels]
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from digit_export.cli import export
-from digit_export.network import keras
+from digit_export.commands.export import export
+from digit_export.keras_model.network import keras
 
 LAYERS = keras.layers
 

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 from digit_export import run as story
-from digit_export.targets import select
-from digit_runtime import backends, load
-from digit_runtime.manifest import Manifest, verify_file
+from digit_export.convert.targets import select
+from digit_runtime import load
+from digit_runtime.engines.table import engine_for
+from digit_runtime.models.manifest import Manifest, verify_file
 
 Run = Any
 PATHS = [target.path("mlp") for target in select("all", "all")]
@@ -56,7 +57,7 @@ def test_recorded_accuracy_is_what_the_runtime_measures(
 ) -> None:
     pixels, labels = test_digits[0][:4000], test_digits[1][:4000]
     for file in exported.manifest["files"]:
-        engine = backends.choose(file["format"]).name
+        engine = engine_for(file["format"]).name
         predicted = load(exported.directory / file["path"], engine=engine).predict(pixels)
         assert np.mean(predicted == labels) == pytest.approx(file["parity"]["test"]["accuracy"])
 
@@ -96,7 +97,7 @@ def test_the_footers_commands_run(exported: Run, tmp_path: Path) -> None:
     assert [command[0] for command in words] == ["digit-predict", "digit-compare"]
     for command in words:
         function = command[0].removeprefix("digit-")
-        code = f"from digit_runtime.cli import {function}; {function}()"
+        code = f"from digit_runtime.commands.entry import {function}; {function}()"
         extra = ["--seconds", "0.01", "--rows", "50"] if function == "compare" else []
         done = subprocess.run(
             [sys.executable, "-c", code, *command[1:], *extra],
@@ -173,7 +174,7 @@ def test_another_process_writes_the_same_bytes(
     directory = lay_out(mlp, tmp_path / "mlp")
     where = ["--artifacts", str(tmp_path), "--data", str(data / "train.csv")]
     subprocess.run(
-        [sys.executable, "-c", "from digit_export.cli import export; export()", *where],
+        [sys.executable, "-c", "from digit_export.commands.export import export; export()", *where],
         env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         check=True,
         capture_output=True,
@@ -200,7 +201,7 @@ def test_json_tells_the_same(copy: Path, exported: Run, run_export: Any) -> None
 def test_files_of_other_weights_are_no_longer_listed(
     copy: Path, exported: Run, digits: tuple[Any, Any], run_export: Any
 ) -> None:
-    from digit_export.network import keras
+    from digit_export.keras_model.network import keras
 
     model = keras.saving.load_model(copy / "model.keras", compile=False)
     weights = model.get_weights()

@@ -5,17 +5,17 @@ import sys
 import pytest
 
 COMMANDS = {
-    "digit-data": "digit_train.cli:data",
-    "digit-train": "digit_train.cli:train",
-    "digit-export": "digit_export.cli:export",
-    "digit-predict": "digit_runtime.cli:predict",
-    "digit-compare": "digit_runtime.cli:compare",
-    "digit-info": "digit_runtime.cli:info",
-    "digit-verify": "digit_runtime.cli:verify",
-    "digit-doctor": "digit_runtime.cli:doctor",
-    "digit-serve": "digit_runtime.cli:serve",
-    "digit-card": "digit_export.card_cli:card",
-    "digit-batch": "digit_batch.cli:batch",
+    "digit-data": "digit_train.commands.data:data",
+    "digit-train": "digit_train.commands.train:train",
+    "digit-export": "digit_export.commands.export:export",
+    "digit-predict": "digit_runtime.commands.predict:predict",
+    "digit-compare": "digit_runtime.commands.compare:compare",
+    "digit-info": "digit_runtime.commands.info:info",
+    "digit-verify": "digit_runtime.commands.verify:verify",
+    "digit-doctor": "digit_runtime.commands.doctor:doctor",
+    "digit-serve": "digit_runtime.commands.serve:serve",
+    "digit-card": "digit_export.commands.card:card",
+    "digit-batch": "digit_runtime.commands.batch:batch",
 }
 HEAVY = {
     *("tensorflow", "keras", "onnx", "onnxruntime", "tf2onnx", "pandas", "matplotlib"),

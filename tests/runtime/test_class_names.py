@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 from digit_runtime import ManifestError, PixelsError, read_csv, read_labels
-from digit_runtime.manifest import Manifest
-from digit_runtime.score import score
+from digit_runtime.models.manifest import Manifest
+from digit_runtime.predicting.score import score
 
 BLANK = ",".join(["0"] * 784)
 LETTERS = ("a", "b", "zwölf")

@@ -11,10 +11,10 @@ from digit_runtime import (
     ModelFileError,
     ModelNotFoundError,
     PixelsError,
-    backends,
     load,
 )
 from digit_runtime.contract import Labels, Pixels
+from digit_runtime.engines.table import Engine
 
 SHIPPED = [
     *((model, engine) for model in ("mlp", "cnn") for engine in ("onnxruntime", "litert")),
@@ -149,9 +149,9 @@ def test_another_contract_is_refused_before_any_inference(engine: str, tmp_path:
 def test_a_missing_engine_is_named_with_its_pip_line(
     artifacts: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    there = backends.Engine.installed_package
+    there = Engine.installed_package
     monkeypatch.setattr(
-        backends.Engine,
+        Engine,
         "installed_package",
         lambda self: there(self) if self.last_resort else None,
     )

@@ -7,8 +7,8 @@ from typing import Any
 
 from digit_runtime.comparison import results
 from digit_runtime.comparison.results import Comparison, Row
-from digit_runtime.comparison.statistics import overlap
 from digit_runtime.errors import ResultsError
+from digit_runtime.measuring.statistics import overlap
 from digit_runtime.terminal import table
 
 

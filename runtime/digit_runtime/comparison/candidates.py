@@ -7,17 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from digit_runtime import backends, models
-from digit_runtime.comparison.workers import ENGINE_PROGRAM
 from digit_runtime.contract import DIGITS
+from digit_runtime.engines.table import ENGINES, engine_for, engines_for
 from digit_runtime.errors import EngineNotInstalledError, ManifestError, ModelNotFoundError
-from digit_runtime.manifest import Manifest, sha256_of
+from digit_runtime.measuring.workers import ENGINE_PROGRAM
+from digit_runtime.models.folder import FoundFile, files_of
+from digit_runtime.models.manifest import Manifest, sha256_of
 
 # How much memory a process is taken to need before it is measured.
 _ENGINE_BYTES: Final = 150_000_000
 _KERAS_BYTES: Final = 1_000_000_000
 
-_KERAS_PROGRAM: Final = ("-m", "digit_export.keras_peer")
+_KERAS_PROGRAM: Final = ("-m", "digit_export.keras_subject")
 _HAS_KERAS: Final = """
 import importlib.util, sys
 sys.exit(not all(map(importlib.util.find_spec, ("digit_export", "digit_runtime", "keras"))))
@@ -58,15 +59,15 @@ def candidates(
         ModelNotFoundError: No such model, or a model without exported files.
         EngineNotInstalledError: A named engine is not installed, or none reads any file.
     """
-    files = [file for name in names for file in models.files_of(artifacts / name)]
+    files = [file for name in names for file in files_of(artifacts / name)]
     if not files:
         raise ModelNotFoundError(
             f"{artifacts}: no exported file of {', '.join(names)}; run digit-export first"
         )
-    for engine in backends.ENGINES:
+    for engine in ENGINES:
         if engine.name in engines:
-            backends.choose(engine.format, engine.name)
-    pairs = [(file, engine) for file in files for engine in backends.engines_for(file.format)]
+            engine_for(engine.format, engine.name)
+    pairs = [(file, engine) for file in files for engine in engines_for(file.format)]
     if engines:
         pairs = [(file, engine) for file, engine in pairs if engine.name in engines]
     else:
@@ -122,7 +123,7 @@ def keras_candidates(
     return [_keras_candidate(artifacts / name, python) for name in names]
 
 
-def _candidate(file: models.FoundFile, engine: str) -> Candidate:
+def _candidate(file: FoundFile, engine: str) -> Candidate:
     assert file.entry is not None  # `files_of` takes them from the manifest.
     return Candidate(
         path=file.path.resolve(),

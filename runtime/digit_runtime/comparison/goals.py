@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from digit_runtime.comparison.results import Row
-from digit_runtime.comparison.statistics import overlap
+from digit_runtime.measuring.statistics import overlap
 
 _OPERATORS: Final[Mapping[str, Callable[[float, float], bool]]] = {
     "<=": operator.le,

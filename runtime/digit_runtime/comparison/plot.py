@@ -7,10 +7,10 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Final
 
-from digit_runtime.atomic import writing
 from digit_runtime.comparison import render
 from digit_runtime.comparison.results import Comparison, Row
 from digit_runtime.errors import PackageNotInstalledError
+from digit_runtime.storage.atomic import writing
 from digit_runtime.terminal import table
 
 if TYPE_CHECKING:

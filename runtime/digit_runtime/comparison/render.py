@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, fields
 from typing import Final
 
-from digit_runtime.comparison.conditions import Conditions
 from digit_runtime.comparison.results import Comparison, Row
 from digit_runtime.comparison.rounds import BATCHES
+from digit_runtime.measuring.conditions import Conditions
 from digit_runtime.terminal import table
 
 _TEXT_COLUMNS: Final = 3

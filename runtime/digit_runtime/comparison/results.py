@@ -10,11 +10,11 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, Final, TypeVar, get_args, get_origin, get_type_hints
 
-from digit_runtime.comparison.conditions import Conditions
 from digit_runtime.comparison.rounds import Plan
 from digit_runtime.contract import Pixels
 from digit_runtime.device import Machine
 from digit_runtime.errors import InputNotFoundError, ResultsError
+from digit_runtime.measuring.conditions import Conditions
 
 SCHEMA: Final = 2
 T = TypeVar("T")

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from digit_runtime.comparison import energy
 from digit_runtime.comparison.candidates import Candidate
-from digit_runtime.comparison.measure import Job
-from digit_runtime.comparison.workers import Worker
 from digit_runtime.contract import Pixels
 from digit_runtime.device import look
 from digit_runtime.errors import EngineError
+from digit_runtime.measuring import energy
+from digit_runtime.measuring.meter import Job
+from digit_runtime.measuring.workers import Worker
 from digit_runtime.terminal import progress
 
 # The largest first, which is the best nearly always, in case of no second round.

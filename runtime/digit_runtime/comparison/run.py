@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from digit_runtime.comparison import conditions, rounds
+from digit_runtime.comparison import rounds
 from digit_runtime.comparison.candidates import Candidate
 from digit_runtime.comparison.results import Comparison, Device, Row, Settings
 from digit_runtime.comparison.rounds import Plan
@@ -10,6 +10,7 @@ from digit_runtime.comparison.summary import ranked, summarise
 from digit_runtime.contract import Labels, Pixels
 from digit_runtime.device import look
 from digit_runtime.errors import EngineError
+from digit_runtime.measuring import conditions
 
 
 def compare(

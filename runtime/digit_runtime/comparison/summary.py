@@ -7,8 +7,8 @@ import numpy as np
 
 from digit_runtime.comparison.results import Row
 from digit_runtime.comparison.rounds import Round, Samples
-from digit_runtime.comparison.statistics import median_interval, ranks, share_interval
 from digit_runtime.contract import Labels
+from digit_runtime.measuring.statistics import median_interval, ranks, share_interval
 
 
 def summarise(samples: Samples, labels: Labels | None) -> Row:

@@ -11,8 +11,8 @@ from digit_runtime.contract import Pixels, Probabilities
 from digit_runtime.serve import metrics
 from digit_runtime.serve.batcher import Batcher
 from digit_runtime.serve.body import JSON, Intake, media_type
-from digit_runtime.serve.lanes import Lanes
 from digit_runtime.serve.limits import Limits
+from digit_runtime.serve.loaded_models import Lanes
 
 _SAMPLES: Final = 30
 _OPENAPI: Final = files("digit_runtime.serve").joinpath("openapi.json").read_bytes()

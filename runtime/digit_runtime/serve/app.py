@@ -18,8 +18,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from digit_runtime.errors import EngineError
 from digit_runtime.serve.api import Api, health, openapi
 from digit_runtime.serve.errors import Refusal
-from digit_runtime.serve.lanes import Lanes
 from digit_runtime.serve.limits import Limits
+from digit_runtime.serve.loaded_models import Lanes
 from digit_runtime.serve.metrics import Metrics
 
 _PAGE: Final = {

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from starlette.requests import ClientDisconnect, Request
 
-from digit_runtime import images
 from digit_runtime.contract import Pixels, as_pixels
 from digit_runtime.errors import DigitError
+from digit_runtime.inputs import images
 from digit_runtime.serve.errors import Refusal, overloaded
 from digit_runtime.serve.limits import Limits
 

@@ -11,8 +11,8 @@ import uvicorn
 
 from digit_runtime.serve.app import create_app
 from digit_runtime.serve.errors import ServerStartError
-from digit_runtime.serve.lanes import Lanes
 from digit_runtime.serve.limits import Limits
+from digit_runtime.serve.loaded_models import Lanes
 from digit_runtime.serve.protocol import patient_for
 
 _BACKLOG: Final = 1024

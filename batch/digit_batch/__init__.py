@@ -1,6 +1,0 @@
-"""Score more digits than one process can: the `digit-batch` command, on Ray Data.
-
-The unit of work is a part of a file (`digit_batch.parts`). Ray gives each part to one of
-a pool of workers, which reads, predicts and publishes it (`digit_batch.score`) and hands
-back nothing but its counts, so no pixel passes through Ray's object store.
-"""

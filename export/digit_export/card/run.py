@@ -1,0 +1,67 @@
+"""From a model directory and test rows to its full card: the story of `digit-card`."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from digit_runtime.classifier import Classifier
+from digit_runtime.contract import DIGITS, Labels, Pixels
+from digit_runtime.errors import ModelFileError
+from digit_runtime.loading.auto import preferred
+from digit_runtime.models.folder import find_all
+from digit_runtime.models.manifest import MANIFEST_NAME, Manifest
+from digit_runtime.storage.atomic import writing
+
+from digit_export.card.evaluate import evaluate
+from digit_export.card.pictures import draw_confusion, draw_hardest
+from digit_export.card.text import CONFUSION, HARDEST, text
+from digit_export.publish.publish import CARD_NAME
+
+
+def write(
+    directory: Path,
+    pixels: Pixels,
+    labels: Labels,
+    report: Callable[[str], None] = lambda line: None,
+) -> Path:
+    """Evaluate the model's int8 file, record it in the manifest, and write card and pictures.
+
+    Args:
+        directory: A model directory with exported files.
+        pixels: uint8 ``[N, 784]``, rows that the model was not trained on.
+        labels: uint8 ``[N]``.
+        report: Called with each result.
+
+    Returns:
+        The path of the card.
+
+    Raises:
+        ModelNotFoundError: No manifest, or no int8 file.
+        ModelFileError: A model of other classes.
+        DigitError: The file cannot be used, or something cannot be written.
+    """
+    manifest = Manifest.read(directory)
+    files = find_all(directory.name, precision="int8", artifacts=directory.parent)
+    # Not what is faster at this moment: the figures depend on no clock.
+    first = preferred(files)[0]
+    classifier = Classifier(first.file, first.engine.name)
+    if classifier.labels != DIGITS:
+        raise ModelFileError(f"{directory}: digit-card evaluates models of the ten digits only")
+    evaluation = evaluate(classifier, pixels, labels, report)
+    (entry,) = manifest.select(classifier.format, classifier.precision)
+    figures = {
+        "file": entry.path,
+        "sha256": entry.sha256,
+        "engine": classifier.engine,
+        "pixels_sha256": hashlib.sha256(pixels.data).hexdigest(),
+        **evaluation.as_json(),
+    }
+    manifest = replace(manifest, provenance={**manifest.provenance, "evaluation": figures})
+    draw_confusion(evaluation, directory / CONFUSION)
+    draw_hardest(evaluation, pixels, directory / HARDEST)
+    with writing(directory / CARD_NAME) as stream:
+        stream.write(text(manifest).encode())
+    with writing(directory / MANIFEST_NAME) as stream:
+        stream.write(manifest.to_json().encode())
+    return directory / CARD_NAME

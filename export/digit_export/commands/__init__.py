@@ -1,0 +1,1 @@
+"""The commands. Nothing else in the package imports click."""

@@ -1,0 +1,52 @@
+"""The `digit-card` command."""
+
+from pathlib import Path
+
+import click
+from digit_runtime.commands.command import DigitCommand
+from digit_train.commands import options
+
+
+@click.command(
+    cls=DigitCommand,
+    epilog="Example:  digit-card --model cnn --data data/test.csv --labels data/test_labels.csv",
+)
+@click.option(
+    "--model",
+    default="all",
+    show_default=True,
+    metavar="NAME",
+    help="A model under --artifacts, or all of them.",
+)
+@options.data("data/test.csv", "CSV of digits that the model was not trained on.")
+@click.option(
+    "--labels",
+    type=click.Path(path_type=Path),
+    default=Path("data/test_labels.csv"),
+    show_default=True,
+    help="Their labels.",
+)
+@options.artifacts
+def card(model: str, data: Path, labels: Path, artifacts: Path) -> None:
+    """Write the model card: what the shipped int8 file can do, and where it fails.
+
+    Accuracy with its confidence interval, confusion matrix, hardest digits, and accuracy
+    on shifted, rotated, noisy and inverted digits, all measured through the runtime.
+    """
+    from digit_runtime.errors import PixelsError
+    from digit_runtime.inputs.kaggle_csv import read_csv, read_labels
+    from digit_runtime.models.folder import model_names
+
+    from digit_export.card.run import write
+
+    pixels, answers = read_csv(data)[0], read_labels(labels)
+    if len(pixels) != len(answers):
+        raise PixelsError(f"{labels}: has {len(answers):,} rows, {data} has {len(pixels):,}")
+    for name in model_names(artifacts) if model == "all" else [model]:
+        path = write(
+            artifacts / name,
+            pixels,
+            answers,
+            lambda line, name=name: click.echo(f"{name}: {line}", err=True),  # type: ignore[misc]
+        )
+        click.echo(path)

@@ -1,0 +1,1 @@
+"""Keras files of any kind to one network that keeps the contract."""

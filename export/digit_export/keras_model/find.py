@@ -1,0 +1,160 @@
+"""Find the Keras models to export, and the directory that each one's files belong to."""
+
+import hashlib
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+from digit_runtime.contract import default_names
+from digit_runtime.errors import ModelNotFoundError
+from digit_runtime.models.manifest import MANIFEST_NAME, Manifest, sha256_of
+
+from digit_export.errors import KerasModelError
+from digit_export.keras_model.scale import PixelRange
+
+MODEL_NAME: Final = "model.keras"
+_SUFFIXES: Final = (".keras", ".h5", ".hdf5")
+_SAVED_MODEL_NAME: Final = "saved_model.pb"
+
+
+@dataclass(frozen=True)
+class Source:
+    """A Keras file, or a SavedModel's folder, and the model directory it is exported into.
+
+    `recorded` is the directory's manifest as it was found, or None. `given_labels` and
+    `given_pixels` are what the user says of the model; the rest is as recorded.
+    """
+
+    path: Path
+    directory: Path
+    recorded: Manifest | None
+    given_labels: tuple[str, ...] = ()
+    given_pixels: PixelRange | None = None
+
+    @property
+    def name(self) -> str:
+        """The model's name, with which its files' names begin."""
+        return self.recorded.name if self.recorded else self.directory.name
+
+    @cached_property
+    def sha256(self) -> str:
+        """Of the Keras file; of a SavedModel, of its files' hashes."""
+        hashes = [sha256_of(path) for path in self._files]
+        return (
+            hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(hashes).encode()).hexdigest()
+        )
+
+    @property
+    def bytes(self) -> int:
+        """Size of the Keras file, or of a SavedModel."""
+        return sum(path.stat().st_size for path in self._files)
+
+    @property
+    def _files(self) -> list[Path]:
+        if self.path.is_file():
+            return [self.path]
+        weights = (self.path / "variables").glob("*")
+        return [self.path / _SAVED_MODEL_NAME, *sorted(weights)]
+
+    @property
+    def current(self) -> Manifest | None:
+        """The recorded manifest, if it is about these very weights."""
+        same = self.recorded and _section(self.recorded, "model").get("sha256") == self.sha256
+        return self.recorded if same else None
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The names of its classes; none if they are just counted from 0, as digits are."""
+        names = self.given_labels or (self.current.labels if self.current else ())
+        return () if names == default_names(len(names)) else names
+
+    @property
+    def recorded_pixels(self) -> PixelRange | None:
+        """What the model expects of pixels from 0 to 255, as somebody said before."""
+        match _section(self.current, "model").get("pixels"):
+            case [float(low), float(high)]:
+                return low, high
+        return None
+
+    @property
+    def pixels(self) -> PixelRange | None:
+        """What the model expects of pixels from 0 to 255, if somebody says so."""
+        return self.given_pixels or self.recorded_pixels
+
+    @property
+    def trained_here(self) -> bool:
+        """Whether digit-train made it."""
+        return bool(_section(self.current, "training"))
+
+    @property
+    def validation_rows(self) -> int | None:
+        """How many of the last training rows the training held out, if that is known."""
+        count = _section(self.current, "training").get("validation_rows")
+        return count if isinstance(count, int) else None
+
+
+def find(
+    model: str,
+    artifacts: Path,
+    labels: tuple[str, ...] = (),
+    pixels: PixelRange | None = None,
+) -> list[Source]:
+    """Return what `model` names: one model, "all" of `artifacts`, or a Keras file.
+
+    A model of `artifacts`, or another model.keras beside its manifest, is exported into its
+    own folder, as ``digit-train`` lays it out; any other file into the folder of
+    `artifacts` that has its name.
+
+    Args:
+        model: A name, "all", or a path.
+        artifacts: The folder of models.
+        labels: The names of the model's classes, if given.
+        pixels: What the model expects of pixels from 0 to 255, if given.
+
+    Raises:
+        ModelNotFoundError: There is no such model.
+        KerasModelError: The file is no Keras file by its name, or the folder that has its
+            name is another model's.
+        ManifestError: The directory's manifest is damaged.
+    """
+    if model == "all":
+        found = sorted(artifacts.glob(f"*/{MODEL_NAME}"))
+        if not found:
+            raise ModelNotFoundError(
+                f"{artifacts}: holds no */{MODEL_NAME}; train one with digit-train, or give "
+                "the right folder with --artifacts"
+            )
+        return [_source(path, artifacts) for path in found]
+    path = Path(model)
+    is_saved_model = (path / _SAVED_MODEL_NAME).is_file()
+    is_path = is_saved_model or path.suffix in _SUFFIXES
+    if not is_path and (path.is_file() or len(path.parts) > 1):
+        raise KerasModelError(f"{path}: is not a .keras or .h5 file, nor a SavedModel's folder")
+    if not is_path:
+        path = artifacts / model / MODEL_NAME
+    if not (is_saved_model or path.is_file()):
+        hint = "" if is_path else "; train one with digit-train"
+        raise ModelNotFoundError(f"{path}: no such file{hint}")
+    return [replace(_source(path, artifacts), given_labels=labels, given_pixels=pixels)]
+
+
+def _source(path: Path, artifacts: Path) -> Source:
+    path, artifacts = path.absolute(), artifacts.absolute()
+    directory = path.parent
+    laid_out = (directory / MANIFEST_NAME).exists() or directory.parent == artifacts
+    if path.name != MODEL_NAME or not laid_out:
+        directory = artifacts / path.stem
+        if (directory / MODEL_NAME).exists():
+            raise KerasModelError(
+                f"{directory}: belongs to the {MODEL_NAME} in it; rename {path.name}, or give "
+                "another folder with --artifacts"
+            )
+    recorded = Manifest.read(directory) if (directory / MANIFEST_NAME).exists() else None
+    return Source(path, directory, recorded)
+
+
+def _section(manifest: Manifest | None, key: str) -> dict[str, Any]:
+    # The runtime does not check provenance, so a manifest may hold anything there.
+    value = manifest.provenance.get(key) if manifest else None
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,1 @@
+"""Bytes against Keras: how far they differ, and whether that could be chance."""

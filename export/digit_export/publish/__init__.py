@@ -1,0 +1,1 @@
+"""Files that passed, with what describes them, into a model's folder."""

@@ -1,0 +1,1 @@
+"""What exporting changed, for people."""

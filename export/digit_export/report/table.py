@@ -1,0 +1,117 @@
+"""What `digit-export` prints: a table, JSON, and the commands to run next."""
+
+import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from digit_runtime.models.manifest import Parity
+from digit_runtime.terminal import table
+
+from digit_export.keras_model.find import Source
+from digit_export.run import REPRODUCED, Outcome
+
+_HEADER = ["file", "kB", "accuracy", "vs Keras", "agreement", "max diff", "mean diff", "result"]
+
+_REPRODUCED_NOTE = (
+    f"{REPRODUCED}: byte for byte the file that manifest.json describes, so its figures are the\n"
+    "recorded ones; it was checked here on the validation rows. --force measures all again."
+)
+
+
+def as_table(source: Source, outcomes: Sequence[Outcome]) -> str:
+    """Return one line per target: its figures on the test rows, if any, and what became of it."""
+    splits = [name for name in ("test", "validation") if any(name in o.parity for o in outcomes)]
+    split = splits[0] if splits else "validation"
+    known = [outcome.parity[split] for outcome in outcomes if split in outcome.parity]
+    title = source.name
+    if known and known[0].keras_accuracy is not None:
+        title += f": Keras {known[0].keras_accuracy:.2%} on {known[0].rows:,} {split} rows"
+    rows = [
+        [
+            outcome.path.name,
+            f"{outcome.bytes / 1000:,.0f}" if outcome.bytes else "-",
+            *_figures(outcome.parity.get(split)),
+            outcome.status + ": " * bool(outcome.reasons) + "; ".join(outcome.reasons),
+        ]
+        for outcome in outcomes
+    ]
+    text = f"{title}\n\n{table(_HEADER, rows)}"
+    if any(outcome.status == REPRODUCED for outcome in outcomes):
+        text += f"\n\n{_REPRODUCED_NOTE}"
+    return text
+
+
+def as_json(source: Source, outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """Return the same and the figures on every split, as plain data."""
+    return {
+        "model": source.name,
+        "folder": str(source.directory),
+        "keras_sha256": source.sha256,
+        "files": [
+            {
+                "path": str(outcome.path),
+                "format": outcome.target.format,
+                "precision": outcome.target.precision,
+                "status": outcome.status,
+                "reasons": list(outcome.reasons),
+                "bytes": outcome.bytes,
+                "sha256": outcome.sha256,
+                "parity": {key: asdict(parity) for key, parity in outcome.parity.items()},
+                **({"layers": [e.as_json() for e in outcome.layers]} if outcome.layers else {}),
+            }
+            for outcome in outcomes
+        ],
+    }
+
+
+def layers(outcomes: Sequence[Outcome]) -> Iterator[str]:
+    """Yield a table of the layers of each file whose layers were compared."""
+    for outcome in outcomes:
+        if outcome.layers:
+            from digit_export.parity.layer_errors import as_table
+
+            yield f"{outcome.path.name}, layer by layer\n\n{as_table(list(outcome.layers))}"
+
+
+def next_steps(sources: Sequence[Source], rows: Path, labels: Path | None) -> str:
+    """Return the commands that use what was exported.
+
+    Args:
+        sources: The exported models; those of one folder are compared together.
+        rows: A CSV to predict.
+        labels: The CSV of its labels, if there is one.
+    """
+    given = ["--labels", str(labels)] if labels else []
+    lines: list[list[str]] = []
+    for folder in dict.fromkeys(_shown(source.directory.parent) for source in sources):
+        models = [s.directory.name for s in sources if _shown(s.directory.parent) == folder]
+        where = ["--artifacts", str(folder)]
+        for model in models:
+            output = ["-o", f"submission-{model}.csv"]
+            lines.append(["digit-predict", str(rows), "--model", model, *where, *given, *output])
+        which = [word for model in models for word in ("--models", model)]
+        lines.append(["digit-compare", *which, *where, "--data", str(rows), *given])
+    return "\n  ".join(["next:", *map(shlex.join, lines)])
+
+
+def _shown(path: Path) -> Path:
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
+def _figures(parity: Parity | None) -> list[str]:
+    if parity is None:
+        return ["-"] * 5
+    accuracy, difference = "-", "-"
+    if parity.accuracy is not None and parity.keras_accuracy is not None:
+        accuracy = f"{parity.accuracy:.2%}"
+        difference = f"{100 * (parity.accuracy - parity.keras_accuracy):+.3f}"
+    return [
+        accuracy,
+        difference,
+        f"{parity.agreement:.3%}",
+        f"{parity.max_difference:.1e}",
+        f"{parity.mean_difference:.1e}",
+    ]

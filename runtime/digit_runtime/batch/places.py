@@ -1,0 +1,155 @@
+"""Addresses: local paths and anything that pyarrow or fsspec opens, such as s3:// and gs://."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import fsspec
+import pyarrow as pa
+from pyarrow.fs import (
+    FileSelector,
+    FileSystem,
+    FileType,
+    FSSpecHandler,
+    LocalFileSystem,
+    PyFileSystem,
+)
+
+from digit_runtime.errors import DigitError, InputReadError, OutputError
+
+PARTS: Final = "_parts"
+ERRORS: Final = "_errors"
+_UNFINISHED: Final = "_unfinished"
+
+
+@lru_cache
+def locate(address: str) -> tuple[FileSystem, str]:
+    """Return the filesystem of an address, and the path that it has there.
+
+    Raises:
+        InputReadError: No such kind of filesystem, or a package for it is missing.
+    """
+    if "://" not in address:
+        return LocalFileSystem(), Path(os.path.abspath(address)).as_posix()
+    try:
+        try:
+            found: tuple[FileSystem, str] = FileSystem.from_uri(address)
+        except pa.ArrowInvalid:  # Not one of pyarrow's own.
+            other, path = fsspec.core.url_to_fs(address)
+            found = PyFileSystem(FSSpecHandler(other)), path
+    except (OSError, ValueError, ImportError) as error:
+        reason = " ".join(str(error).split())
+        raise InputReadError(f"{shown(address, '')}: cannot be opened: {reason}") from error
+    return found
+
+
+def shown(address: str, path: str) -> str:
+    """Return how to call the file at `path` on the filesystem of `address`, keys left out."""
+    if "://" not in address:
+        return path or address
+    parts = urlsplit(address)
+    host = parts.netloc.rpartition("@")[2]
+    path = path or host + parts.path
+    return f"{parts.scheme}://{path if path.startswith(host) else host + path}"
+
+
+class Folder:
+    """The folder of a run's results.
+
+    Names that begin with ``_`` are ignored by what reads a folder of Parquet or CSV files.
+
+    Args:
+        address: Of the folder.
+        run: Tells the temporary files of one run from those of others.
+    """
+
+    def __init__(self, address: str, run: str) -> None:
+        self.name = shown(address, locate(address)[1])
+        self._fs, self._path = locate(address)
+        self._temporary = f"{self._path}/{_UNFINISHED}/{run}"
+
+    def create(self) -> None:
+        """Make the folder and those inside it.
+
+        Raises:
+            OutputError: It cannot be made.
+        """
+        with self._explained(self.name):
+            for inner in (f"{self._path}/{PARTS}", f"{self._path}/{ERRORS}", self._temporary):
+                self._fs.create_dir(inner, recursive=True)
+
+    def clean(self) -> None:
+        """Remove what this run's workers had begun and not published."""
+        try:
+            self._fs.delete_dir(self._temporary)
+            left = FileSelector(f"{self._path}/{_UNFINISHED}", allow_not_found=True)
+            if not self._fs.get_file_info(left):
+                self._fs.delete_dir(f"{self._path}/{_UNFINISHED}")
+        except OSError:  # It was never made, or a worker is writing its last words.
+            pass
+
+    @contextmanager
+    def writing(self, name: str) -> Iterator[Any]:
+        """Yield a binary stream whose bytes become the file `name`, whole or not at all.
+
+        Written elsewhere and moved: not every store renames atomically, but on all of
+        them a file appears under its name only when it is complete.
+
+        Raises:
+            OutputError: It cannot be written.
+        """
+        temporary = f"{self._temporary}/{uuid4().hex}"
+        with self._explained(f"{self.name}/{name}"):
+            with self._fs.open_output_stream(temporary) as stream:
+                yield stream
+            self._fs.move(temporary, f"{self._path}/{name}")
+
+    @contextmanager
+    def attempt(self, name: str) -> Iterator[int]:
+        """Mark that `name` is being made; yields how many of its makers were killed."""
+        prefix = f"{name}.attempt-"
+        mark = f"{self._temporary}/{prefix}{uuid4().hex}"
+        with self._explained(self.name):
+            names = self._fs.get_file_info(FileSelector(self._temporary, allow_not_found=True))
+            killed = sum(info.base_name.startswith(prefix) for info in names)
+            with self._fs.open_output_stream(mark):
+                pass
+        try:
+            yield killed
+        finally:
+            self._fs.delete_file(mark)
+
+    def read(self, name: str) -> bytes:
+        """Return the bytes of the file `name`."""
+        with self._fs.open_input_stream(f"{self._path}/{name}") as stream:
+            content: bytes = stream.read()
+        return content
+
+    def sizes(self) -> dict[str, int]:
+        """Return the files directly in the folder with their sizes."""
+        selector = FileSelector(self._path, allow_not_found=True)
+        with self._explained(self.name):
+            infos = self._fs.get_file_info(selector)
+        return {info.base_name: info.size for info in infos if info.type == FileType.File}
+
+    def remove(self, name: str) -> None:
+        """Remove the file `name`, if it is there."""
+        path = f"{self._path}/{name}"
+        with self._explained(f"{self.name}/{name}"):
+            if self._fs.get_file_info(path).type != FileType.NotFound:
+                self._fs.delete_file(path)
+
+    @contextmanager
+    def _explained(self, name: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if isinstance(error, DigitError):  # About an input, say.
+                raise
+            reason = error.strerror or " ".join(str(error).split())
+            raise OutputError(f"{name}: cannot be written: {reason}") from error

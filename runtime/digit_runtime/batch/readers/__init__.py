@@ -1,0 +1,1 @@
+"""The file formats that digit-batch cuts into parts."""

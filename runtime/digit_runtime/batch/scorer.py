@@ -1,0 +1,103 @@
+"""What a worker does with a part: read, predict, publish."""
+
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from digit_runtime.batch.errors import WorkerKilledError
+from digit_runtime.batch.job import Job, Outcome, Record
+from digit_runtime.batch.parts import Part, Rows
+from digit_runtime.batch.places import ERRORS, PARTS, Folder
+from digit_runtime.batch.readers.table import format_of
+from digit_runtime.batch.results import Results
+from digit_runtime.contract import Pixels
+from digit_runtime.errors import DigitError, InputNotFoundError, InputReadError, PixelsError
+from digit_runtime.inputs.suspicions import Guard, transposed
+from digit_runtime.loading.load import load
+
+BAD_INPUT: Final = (PixelsError, InputReadError, InputNotFoundError, WorkerKilledError)
+# Ray gives a part to a new worker as often as one dies; a part that kills them must end.
+_ATTEMPTS: Final = 3
+
+
+class Scorer:
+    """A worker's classifier, and what it does with a part.
+
+    Args:
+        job: What all parts have in common.
+        model: Content of the model file: a cluster's machines need not have it.
+    """
+
+    def __init__(self, job: Job, model: bytes) -> None:
+        self._job = job
+        self._folder = Folder(job.output, job.run)
+        with TemporaryDirectory(prefix="digit-batch-", ignore_cleanup_errors=True) as folder:
+            path = Path(folder, job.model)
+            path.write_bytes(model)
+            self._classifier = load(path, engine=job.engine, threads=job.threads)
+
+    def score(self, part: Part) -> Outcome:
+        """Publish the results of a part, or say why there are none."""
+        try:
+            with self._folder.attempt(part.name) as killed:
+                if killed >= _ATTEMPTS:
+                    raise WorkerKilledError(f"{part.source.name}: killed {killed} workers")
+                return Outcome(part, record=self._publish(part), killed=killed)
+        except DigitError as error:
+            return Outcome(part, error=error)
+
+    def _publish(self, part: Part) -> Record:
+        # In the order of their appearance: bad rows, record, results. So results that
+        # are there have all that belongs to them, and being there makes a part complete.
+        guard = self._guard(part)
+        with self._folder.writing(f"{part.name}.{self._job.output_format}") as stream:
+            with Results(
+                part.source.name,
+                stream,
+                self._job.output_format,
+                lambda: self._folder.writing(f"{ERRORS}/{part.name}.csv"),
+            ) as results:
+                reading = _Reading(format_of(part.source).read(part))
+                for rows in reading:
+                    results.add_bad(rows.bad)
+                    if len(rows.pixels):
+                        self._predict(rows, results, guard)
+            record = Record(
+                identity=self._job.identity(part),
+                rows_in=reading.total if part.rows is None else part.rows,
+                rows_out=results.rows,
+                errors=results.errors,
+                size=stream.tell(),
+                engine=self._classifier.engine,
+                warnings=guard.complaints(),
+            )
+            with self._folder.writing(f"{PARTS}/{part.name}.json") as file:
+                file.write(record.to_json())
+        return record
+
+    def _predict(self, rows: Rows, results: Results, guard: Guard) -> None:
+        pixels = self._oriented(rows.pixels)
+        probabilities = self._classifier.predict_proba(pixels)
+        guard.see_predicted(pixels, probabilities, self._classifier.predict_proba)
+        results.add(rows.numbers, probabilities)
+
+    def _oriented(self, pixels: Pixels) -> Pixels:
+        if self._job.transpose:
+            pixels = transposed(pixels)
+        return 255 - pixels if self._job.invert else pixels
+
+    def _guard(self, part: Part) -> Guard:
+        where = f" after row {part.before:,}" if part.before else ""
+        return Guard(part.source.name + where, self._job.invert, self._job.transpose)
+
+
+class _Reading:
+    """Iterates over a part's rows, and keeps the total that its reader returns at the end."""
+
+    def __init__(self, rows: Generator[Rows, None, int]) -> None:
+        self._rows = rows
+        self.total = 0
+
+    def __iter__(self) -> Iterator[Rows]:
+        self.total = yield from self._rows

@@ -1,0 +1,1 @@
+"""Whether files and device are what they should be."""

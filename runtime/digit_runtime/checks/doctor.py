@@ -1,0 +1,256 @@
+"""What predicts on this device, with what, and what would make it better."""
+
+import importlib.metadata
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from digit_runtime.device import Machine
+from digit_runtime.engines.table import ENGINES, Engine
+from digit_runtime.errors import DigitError
+from digit_runtime.formats import onnx_file
+from digit_runtime.loading import auto
+from digit_runtime.models.folder import FoundFile, files_of, find_all
+
+_PROBE: Final = """
+import sys
+from digit_runtime import DigitError, load
+try:
+    load(sys.argv[1], engine=sys.argv[2], threads=1).predict([[0] * 784])
+except DigitError as error:
+    sys.exit(str(error))
+except Exception as error:
+    sys.exit(f"{type(error).__name__}: {error}".split(chr(10), 1)[0][:200])
+"""
+_PROBE_SECONDS: Final = 60
+_WORKS: Final = "works"
+_UNTRIED: Final = "installed, no file to try it on"
+# Two products with a uint8 still fit 16 bits: 2 * 255 * 64 < 2^15.
+_SEVEN_BITS: Final = 64
+
+
+@dataclass(frozen=True)
+class EngineState:
+    """An engine on this device; `state` is "works", or says what is in the way."""
+
+    name: str
+    reads: str
+    version: str | None
+    """None if it is not installed."""
+    state: str
+    pip_line: str | None
+    """What installs it, where there is something to install."""
+
+    @property
+    def broken(self) -> bool:
+        """Whether it is installed and was tried in vain."""
+        return self.version is not None and self.state not in (_WORKS, _UNTRIED)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a file and an engine achieved in `choice.choose`, or why they did not."""
+
+    path: str
+    engine: str
+    images_per_s: float | None
+    start_s: float
+    failure: str | None
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What `digit-predict` would use for a model, and why; or the error it would give."""
+
+    model: str
+    path: str | None = None
+    engine: str | None = None
+    reason: str | None = None
+    error: str | None = None
+    measured: tuple[Measured, ...] = ()
+
+
+def engines(files: Sequence[FoundFile], machine: Machine) -> list[EngineState]:
+    """Return the state of every engine, each tried in a process of its own.
+
+    A build for other instructions than the CPU has dies there without taking us along.
+
+    Args:
+        files: What to try them on.
+        machine: Decides what can be installed.
+    """
+    return [_engine(engine, files, machine) for engine in ENGINES]
+
+
+def choices(artifacts: Path, names: Sequence[str], states: Sequence[EngineState]) -> list[Choice]:
+    """Return what each model would be predicted with by default, measured anew.
+
+    What was measured is remembered, so that `digit-predict` does use it.
+    """
+    broken = [state.name for state in states if state.broken]
+    return [_choice(artifacts, name, broken) for name in names]
+
+
+def intact_files(artifacts: Path, names: Sequence[str]) -> list[FoundFile]:
+    """Return the files of those models that are what their manifests say."""
+    found = []
+    for name in names:
+        try:
+            files = files_of(artifacts / name)
+        except DigitError:
+            continue
+        found += [file for file in files if _is_intact(file)]
+    return found
+
+
+def _is_intact(file: FoundFile) -> bool:
+    try:
+        file.verify()
+    except DigitError:
+        return False
+    return True
+
+
+def notes(
+    machine: Machine,
+    states: Sequence[EngineState],
+    chosen: Sequence[Choice],
+    files: Sequence[FoundFile],
+) -> list[str]:
+    """Return what is worth knowing or doing, the most urgent first."""
+    found = [f"{auto.model}: {auto.error}" for auto in chosen if auto.error]
+    found += [
+        f"{state.name} is installed but does not work: {state.state}; predict with another "
+        "--engine, or install another version"
+        for state in states
+        if state.broken
+    ]
+    last_resorts = {engine.name for engine in ENGINES if engine.last_resort}
+    if not any(s.version and not s.broken for s in states if s.name not in last_resorts):
+        lines = [state.pip_line for state in states if state.pip_line and not state.version]
+        advice = " or ".join(lines) if lines else "there are no wheels of others for this system"
+        found.append(f"only numpy predicts here, slowly; {advice}")
+    if machine.python_bits == 32:
+        found.append("this Python is 32-bit; the newer engines need a 64-bit system")
+    return found + _int8_notes(machine, files)
+
+
+def _engine(engine: Engine, files: Sequence[FoundFile], machine: Machine) -> EngineState:
+    package, pip_line = engine.installed_package(), _pip_line(engine, machine)
+    if package is None:
+        state = "not installed" if pip_line else f"no wheels for {_unusual(machine)}"
+        return EngineState(engine.name, engine.format, None, state, pip_line)
+    files = [file for file in files if file.format == engine.format]
+    state = _probe(engine, min(files, key=_rank).path) if files else _UNTRIED
+    return EngineState(engine.name, engine.format, _version(package), state, pip_line)
+
+
+def _rank(file: FoundFile) -> tuple[bool, int]:
+    # int8 is what predicts by default; an old engine may read that and not the others.
+    return (file.precision != "int8", file.path.stat().st_size)
+
+
+def _pip_line(engine: Engine, machine: Machine) -> str | None:
+    if engine.last_resort:
+        return None
+    if not _unusual(machine):
+        return engine.pip_line
+    if engine.name == "litert" and machine.is_arm and machine.python_version <= (3, 11):
+        # LiteRT's predecessor is the one engine that was ever built for 32-bit Arm.
+        return None if machine.musl else 'pip install tflite-runtime "numpy<2"'
+    return None
+
+
+def _unusual(machine: Machine) -> str | None:
+    """Return in words what makes the engines' wheels unfit for this Python, if anything."""
+    if machine.python_bits == 32:
+        return "32-bit Python"
+    return "musl (Alpine)" if machine.musl else None
+
+
+def _version(package: str) -> str:
+    try:
+        names = importlib.metadata.packages_distributions()[package]
+        return importlib.metadata.version(names[0])
+    except Exception:  # Any installed package's metadata may be broken, in any way.
+        return "unknown version"
+
+
+def _probe(engine: Engine, path: Path) -> str:
+    try:
+        done = subprocess.run(
+            [sys.executable, "-P", "-c", _PROBE, str(path), engine.name],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_PROBE_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return f"gives no answer within {_PROBE_SECONDS} s"
+    except OSError as error:
+        return f"could not be tried: {error}"
+    if done.returncode < 0:
+        return f"crashes (signal {-done.returncode})"
+    lines = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
+    return lines[-1] if done.returncode else _WORKS
+
+
+def _choice(artifacts: Path, name: str, broken: Sequence[str]) -> Choice:
+    try:
+        chosen = auto.choose(find_all(name, artifacts=artifacts), anew=True)
+        failed = [pair for pair, trial in chosen.trials if trial.failure]
+        usable = [p for p in chosen.pairs if p.engine.name not in broken and p not in failed]
+        if usable:
+            usable[0].file.verify()
+    except DigitError as error:
+        return Choice(name, error=str(error))
+    measured = tuple(
+        Measured(str(pair.file.path), pair.engine.name, **asdict(trial))
+        for pair, trial in chosen.trials
+    )
+    if not usable:
+        return Choice(name, error="no installed engine works with its files", measured=measured)
+    best = usable[0]
+    return Choice(name, str(best.file.path), best.engine.name, chosen.reason, measured=measured)
+
+
+def _int8_notes(machine: Machine, files: Sequence[FoundFile]) -> list[str]:
+    """Say what the CPU's lack of 8-bit instructions means for the files that are here."""
+    if machine.is_arm and machine.has_dot_product is False:
+        return ["this CPU has no dot-product instructions (asimddp): int8 gains less speed"]
+    if not machine.is_x86 or machine.has_vnni:
+        return []
+    lacks = "may lack" if machine.has_vnni is None else "has no"
+    wide = [file.path for file in files if file.format == "onnx" and _has_wide_weights(file.path)]
+    found = [
+        f"{path}: its int8 weights use all 8 bits, and this CPU {lacks} VNNI: sums of two "
+        "products can overflow 16 bits there and change answers; export it with digit-export, "
+        "which uses 7 bits, or use --precision float32"
+        for path in wide
+    ]
+    if not wide and machine.has_vnni is False:
+        found.append(
+            "this CPU has no VNNI: int8 gains less speed; answers are the same, since the "
+            "int8 weights of these ONNX files use only 7 bits"
+        )
+    return found
+
+
+def _has_wide_weights(path: Path) -> bool:
+    try:
+        constants = onnx_file.read(path).constants.values()
+    except DigitError:
+        return False
+    return any(
+        array.dtype == np.int8
+        and array.ndim > 1
+        and array.size
+        and max(-int(array.min()), int(array.max())) > _SEVEN_BITS
+        for array in constants
+    )

@@ -1,0 +1,52 @@
+"""What a model directory says of itself, as plain data."""
+
+from pathlib import Path
+from typing import Any
+
+from digit_runtime.contract import DIGITS
+from digit_runtime.engines.table import ENGINES
+from digit_runtime.models.manifest import Manifest, ModelFile, file_state
+
+
+def describe_model(directory: Path) -> dict[str, Any]:
+    """Return the manifest's provenance and the state of each file that it lists.
+
+    Raises:
+        ModelNotFoundError, ManifestError: See `Manifest.read`.
+    """
+    manifest = Manifest.read(directory)
+    return {
+        "name": manifest.name,
+        "folder": str(directory),
+        "labels": list(manifest.labels or DIGITS),
+        **manifest.provenance,
+        "files": [_file(directory, entry) for entry in manifest.files],
+    }
+
+
+def describe_engines() -> list[dict[str, Any]]:
+    """Return the engines of the table, and whether each is installed."""
+    return [
+        {
+            "name": engine.name,
+            "reads": engine.format,
+            "installed": engine.installed_package() is not None,
+            "extra": None if engine.last_resort else f"digit-runtime[{engine.extra}]",
+        }
+        for engine in ENGINES
+    ]
+
+
+def _file(directory: Path, entry: ModelFile) -> dict[str, Any]:
+    accuracy = {name: parity.accuracy for name, parity in entry.parity.items()}
+    agreement = {name: parity.agreement for name, parity in entry.parity.items()}
+    return {
+        "path": entry.path,
+        "format": entry.format,
+        "precision": entry.precision,
+        "bytes": entry.bytes,
+        "sha256": entry.sha256,
+        "state": file_state(directory / entry.path, entry),
+        "accuracy": accuracy,
+        "agreement": agreement,
+    }

@@ -1,0 +1,108 @@
+"""The `digit-doctor` command."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from digit_runtime.commands import options
+from digit_runtime.commands.command import DigitCommand
+from digit_runtime.terminal import table
+
+if TYPE_CHECKING:
+    from digit_runtime.checks.doctor import Choice, EngineState
+    from digit_runtime.device import Machine
+
+
+@click.command(cls=DigitCommand, epilog="Example:  digit-doctor --artifacts artifacts")
+@options.artifacts
+@options.as_json
+def doctor(artifacts: Path | None, as_json: bool) -> None:
+    """Show what predicts on this device, with what, and what would make it better.
+
+    The CPU and those of its instructions that matter for int8, memory, Python, which
+    engines are installed and work, which file and engine digit-predict will use for each
+    model, and the pip line for what is missing. The engines are measured anew, and the
+    result is remembered for digit-predict.
+    """
+    from dataclasses import asdict
+
+    from digit_runtime import device
+    from digit_runtime.checks import doctor as diagnosis
+    from digit_runtime.errors import DigitError
+    from digit_runtime.models.folder import artifacts_folder, model_names
+
+    machine = device.look()
+    folder = artifacts_folder(artifacts)
+    notes = []
+    names: list[str] = []
+    try:
+        names = model_names(folder)
+    except DigitError as error:
+        notes.append(str(error))
+    files = diagnosis.intact_files(folder, names)
+    engines = diagnosis.engines(files, machine)
+    choices = diagnosis.choices(folder, names, engines)
+    notes += diagnosis.notes(machine, engines, choices, files)
+    if as_json:
+        document = {
+            "schema": 1,
+            "machine": asdict(machine),
+            "engines": [asdict(engine) for engine in engines],
+            "models": [asdict(choice) for choice in choices],
+            "notes": notes,
+        }
+        click.echo(json.dumps(document, indent=2))
+        return
+    parts = [_machine(machine), _engines(engines)]
+    if choices:
+        parts.append(_choices(choices))
+    parts.append("\n".join(f"- {note}" for note in notes) or "Nothing is missing.")
+    click.echo("\n\n".join(parts))
+
+
+def _machine(machine: "Machine") -> str:
+    def size(value: int | None) -> str:
+        return "unknown" if value is None else f"{value / 1e9:.1f} GB"
+
+    flags = "unknown" if machine.flags is None else ", ".join(machine.flags) or "none"
+    facts = {
+        "cpu": ", ".join(dict.fromkeys((machine.cpu, machine.architecture))),
+        "flags": flags,
+        "CPUs": f"{machine.usable_cpus} usable of {machine.cpus or 'unknown'}",
+        "memory": f"{size(machine.memory)}, {size(machine.available_memory)} available",
+        "system": machine.system,
+        "python": f"{machine.python}, {machine.python_bits}-bit",
+    }
+    return "\n".join(f"{key:<7} {value}" for key, value in facts.items())
+
+
+def _engines(engines: list["EngineState"]) -> str:
+    rows = [
+        [
+            engine.name,
+            engine.reads,
+            engine.version or "-",
+            _state(engine),
+        ]
+        for engine in engines
+    ]
+    return table(["engine", "reads", "version", "state"], rows, left=4)
+
+
+def _state(engine: "EngineState") -> str:
+    if engine.broken:
+        return "does not work, see below"
+    return engine.state if engine.version or not engine.pip_line else engine.pip_line
+
+
+def _choices(choices: list["Choice"]) -> str:
+    lines = []
+    for choice in choices:
+        if choice.path:
+            lines.append(f"{choice.model}: {Path(choice.path).name} on {choice.engine}")
+            lines.append(f"{'':<{len(choice.model)}}  {choice.reason}")
+        else:
+            lines.append(f"{choice.model}: cannot be used, see below")
+    return "\n".join(lines)

@@ -1,0 +1,128 @@
+"""The `digit-verify` command."""
+
+import json
+import platform
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from digit_runtime.commands import options
+from digit_runtime.commands.command import DigitCommand
+from digit_runtime.engines.table import ENGINES, FORMATS
+from digit_runtime.models.folder import PRECISIONS, artifacts_folder, model_directory, model_names
+from digit_runtime.terminal import native_stderr_silenced, table, track
+
+if TYPE_CHECKING:
+    from digit_runtime.checks.verify import Check, Report
+
+_ROWS_SHOWN = 10
+_HEADER = ["file", "engine", "result", "rows", "difference", "other digits"]
+
+
+@click.command(cls=DigitCommand, epilog="Example:  digit-verify cnn")
+@click.argument("models", metavar="[MODEL]...", nargs=-1)
+@click.option("--format", "format_", type=click.Choice(FORMATS), help="[default: all]")
+@click.option("--precision", type=click.Choice(PRECISIONS), help="[default: all]")
+@click.option(
+    "--engine",
+    "engines",
+    multiple=True,
+    type=click.Choice([engine.name for engine in ENGINES]),
+    help="May be given several times.  [default: all that are installed]",
+)
+@options.artifacts
+@options.as_json
+def verify(
+    models: tuple[str, ...],
+    format_: str | None,
+    precision: str | None,
+    engines: tuple[str, ...],
+    artifacts: Path | None,
+    as_json: bool,
+) -> None:
+    """Check on this device that models answer as Keras did where they were trained.
+
+    Runs the digits that each model carries through its files, on every installed engine,
+    and compares with the probabilities that Keras gave them: float32 files may differ by
+    0.0001, float16 files by 0.01, and quantized files may see another digit in 2 % of the
+    rows. Also checks the hash of every file. Exit status 1 if anything fails.
+
+    MODEL is a name under --artifacts or a model directory; without it, all are checked.
+    """
+    from dataclasses import asdict
+
+    from digit_runtime.checks import verify as verification
+    from digit_runtime.device import cpu_name
+    from digit_runtime.models.reference import golden_rows
+
+    folder = artifacts_folder(artifacts)
+    directories = [model_directory(name, folder) for name in models or model_names(folder)]
+    reports = []
+    for directory in directories:
+        chosen = verification.candidates(directory, format_, precision, engines)
+        files = verification.file_states(directory)
+        reference = golden_rows(directory)
+        checks = []
+        for candidate in track(chosen, f"verifying {directory.name}", len(chosen)):
+            with native_stderr_silenced():
+                checks.append(verification.check(candidate, reference))
+        reports.append(verification.Report(directory.name, str(directory), files, checks))
+    failures = sum(report.failures for report in reports)
+    done = sum(
+        check.engine is not None and check.obstacle is None
+        for report in reports
+        for check in report.checks
+    )
+    if as_json:
+        document = {
+            "schema": 1,
+            "machine": platform.machine(),
+            "cpu": cpu_name(),
+            "ok": not failures and done > 0,
+            "models": [asdict(report) for report in reports],
+        }
+        click.echo(json.dumps(document, indent=2, allow_nan=False))
+    else:
+        click.echo("\n\n".join(map(_text, reports)))
+    if failures:
+        raise click.ClickException(f"{failures} of the checks failed; see above")
+    if not done:
+        raise click.ClickException("nothing was checked: no installed engine runs these files")
+    if not as_json:
+        click.echo(f"\nOK: {done} checks of {', '.join(report.name for report in reports)}")
+
+
+def _text(report: "Report") -> str:
+    rows = [_cells(check) for check in report.checks]
+    lines = [f"{report.name}  ({report.folder})", table(_HEADER, rows, left=3)]
+    for check in report.checks:
+        name = f"{check.path} on {check.engine}"
+        lines += [f"{name}: {check.failure}"] * (check.failure is not None)
+        lines += [f"{name}: not run: {check.obstacle}"] * (check.obstacle is not None)
+        lines += [
+            f"{name}: row {d.row}: Keras sees {d.expected}, this device {d.predicted}; "
+            f"probabilities differ by {d.difference:.1e}"
+            for d in check.differences[:_ROWS_SHOWN]
+        ]
+        if (left := len(check.differences) - _ROWS_SHOWN) > 0:
+            lines.append(f"{name}: and {left} more rows; --json lists all")
+    for state in ("damaged", "not here"):
+        if paths := [file.path for file in report.files if file.state == state]:
+            lines.append(f"{state}: {', '.join(paths)}")
+    intact = sum(file.state == "intact" for file in report.files)
+    lines.append(f"intact: {intact} files, by their SHA-256")
+    return "\n".join(lines)
+
+
+def _cells(check: "Check") -> list[str]:
+    if check.engine is None:
+        return [check.path, "-", "not run: no engine installed", "-", "-", "-"]
+    return [
+        check.path,
+        check.engine,
+        "not run" if check.obstacle else "FAILED" if check.failure else "OK",
+        str(check.rows),
+        "-" if check.max_difference is None else f"{check.max_difference:.1e}",
+        "-" if check.changed is None else str(check.changed),
+    ]

@@ -1,0 +1,1 @@
+"""Inference engines: a verified file to a function from pixels to probabilities."""

@@ -1,0 +1,1 @@
+"""Anything with digits to batches of uint8 pixels."""

@@ -1,0 +1,1 @@
+"""Names of models to a classifier of the fastest engine."""

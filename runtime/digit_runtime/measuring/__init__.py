@@ -1,0 +1,1 @@
+"""Files on engines, timed in processes of their own."""

@@ -1,0 +1,153 @@
+"""Find a model file: by name through its manifest, or by path."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from digit_runtime.contract import DIGITS
+from digit_runtime.engines.table import FORMATS, is_on_request
+from digit_runtime.errors import DigitError, ModelNotFoundError
+from digit_runtime.models.manifest import MANIFEST_NAME, Manifest, ModelFile, verify_file
+
+# Smallest and fastest first: what a user who does not say gets.
+PRECISIONS: Final = ("int8", "dynamic", "float16", "float32")
+_ENVIRONMENT: Final = "DIGIT_ARTIFACTS"
+
+
+@dataclass(frozen=True)
+class FoundFile:
+    """A model file on disk, with its manifest's entry where there is one."""
+
+    path: Path
+    format: str
+    model: str
+    entry: ModelFile | None = None
+    labels: tuple[str, ...] = ()
+    """The names of its classes; none for a file without manifest."""
+
+    @property
+    def precision(self) -> str | None:
+        """The precision that the manifest states, if any."""
+        return self.entry.precision if self.entry else None
+
+    def verify(self) -> None:
+        """Check size and hash against the manifest; see `manifest.verify_file`."""
+        if self.entry:
+            verify_file(self.path, self.entry)
+
+
+def artifacts_folder(given: Path | None = None) -> Path:
+    """Return the folder whose subfolders are models.
+
+    That is `given`, else the environment variable DIGIT_ARTIFACTS, else the models
+    inside this package, else (in a checkout) the repository's artifacts.
+    """
+    if given is not None:
+        return given
+    if value := os.environ.get(_ENVIRONMENT):
+        return Path(value)
+    package = Path(__file__).parent.parent
+    bundled = package / "bundled"
+    return bundled if bundled.is_dir() else package.parent.parent / "artifacts"
+
+
+def model_names(artifacts: Path) -> list[str]:
+    """Return the names of the models in that folder, sorted.
+
+    Raises:
+        ModelNotFoundError: There is no model there.
+    """
+    names = sorted(manifest.parent.name for manifest in artifacts.glob(f"*/{MANIFEST_NAME}"))
+    if not names:
+        raise ModelNotFoundError(f"{artifacts}: holds no model (a folder with a {MANIFEST_NAME})")
+    return names
+
+
+def model_directory(model: str | Path, artifacts: Path) -> Path:
+    """Return the directory of `model`: that path if a model lies there, else by name."""
+    given = Path(model)
+    return given if (given / MANIFEST_NAME).is_file() else artifacts / model
+
+
+def files_of(directory: Path, format: str | None = None) -> list[FoundFile]:
+    """Return the files of a model directory that its manifest lists and that are there.
+
+    Args:
+        directory: The model's.
+        format: Only files of this format; None for all but those that must be asked for.
+    """
+    manifest = Manifest.read(directory)
+    labels = manifest.labels or DIGITS
+    return [
+        FoundFile(directory / entry.path, entry.format, manifest.name, entry, labels)
+        for entry in manifest.files
+        if (directory / entry.path).is_file()
+        and (entry.format == format if format else not is_on_request(entry.format))
+    ]
+
+
+def find_all(
+    model: str | Path,
+    format: str | None = None,
+    precision: str | None = None,
+    artifacts: Path | None = None,
+) -> list[FoundFile]:
+    """Return the files of `model`, a name or the path of a model file; at least one.
+
+    Raises:
+        ModelNotFoundError: No such file; says which there are.
+        ManifestError: The manifest is damaged.
+    """
+    if Path(model).suffix.lstrip(".") in FORMATS:
+        return [find(model, format, precision)]
+    folder = artifacts_folder(artifacts)
+    directory = folder / model
+    if not (directory / MANIFEST_NAME).is_file():
+        known = ", ".join(model_names(folder))
+        raise ModelNotFoundError(
+            f"no model {str(model)!r} in {folder}; it has: {known} "
+            "(or give the path of a .onnx or .tflite file)"
+        )
+    wanted = [file for file in files_of(directory, format) if precision in (None, file.precision)]
+    if not wanted:
+        present = files_of(directory)
+        have = ", ".join(f"{file.format} {file.precision}" for file in present) or "none"
+        asked = " ".join(filter(None, (format, precision))) or "exported"
+        raise ModelNotFoundError(
+            f"{directory}: has no {asked} file; present: {have}. "
+            "digit-export --format all writes all of them"
+        )
+    return wanted
+
+
+def find(
+    model_file: str | Path, format: str | None = None, precision: str | None = None
+) -> FoundFile:
+    """Return the model file at that path, with its manifest's entry where there is one.
+
+    Raises:
+        ModelNotFoundError: There is none, or it is of another format or precision.
+    """
+    path = Path(model_file)
+    found = path.suffix.lstrip(".")
+    if not path.is_file():
+        raise ModelNotFoundError(f"{path}: no such model file")
+    if format not in (None, found):
+        raise ModelNotFoundError(f"{path}: is not a {format} file")
+    for file in _siblings(path):
+        if file.path.resolve() == path.resolve():
+            if precision not in (None, file.precision):
+                raise ModelNotFoundError(f"{path}: is {file.precision}, not {precision}")
+            return file
+    return FoundFile(path, found, path.stem)
+
+
+def _siblings(path: Path) -> list[FoundFile]:
+    # A file copied out of its folder has no manifest, and that is fine.
+    for directory in (path.parent, path.parent.parent):
+        try:
+            return files_of(directory, path.suffix.lstrip("."))
+        except DigitError:
+            continue
+    return []

@@ -1,0 +1,1 @@
+"""Batches to a submission's CSV, and to an accuracy."""

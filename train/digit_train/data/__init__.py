@@ -1,0 +1,1 @@
+"""MNIST from wherever it can be had, as Kaggle's CSV files."""

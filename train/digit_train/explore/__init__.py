@@ -1,0 +1,1 @@
+"""What is in a CSV of digits: numbers, pictures, a page."""

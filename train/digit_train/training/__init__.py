@@ -1,0 +1,1 @@
+"""Kaggle's CSV to a trained Keras model."""

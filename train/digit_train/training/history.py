@@ -1,0 +1,75 @@
+"""What happened in each epoch, as CSV rows and as a picture."""
+
+import csv
+import io
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from digit_runtime.storage.atomic import replacing, writing
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One epoch. Losses are mean cross-entropy, accuracies fractions, times seconds."""
+
+    epoch: int
+    loss: float
+    accuracy: float
+    val_loss: float
+    val_accuracy: float
+    learning_rate: float
+    wall_s: float
+    cpu_s: float
+
+
+def write_csv(history: list[Epoch], path: Path) -> None:
+    """Write one row per epoch.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    text = io.StringIO(newline="")
+    rows = csv.DictWriter(text, [field.name for field in fields(Epoch)], lineterminator="\n")
+    rows.writeheader()
+    rows.writerows(
+        {key: round(value, 6) for key, value in asdict(epoch).items()} for epoch in history
+    )
+    with writing(path) as stream:
+        stream.write(text.getvalue().encode())
+
+
+def draw(history: list[Epoch], path: Path, title: str) -> None:
+    """Draw loss and error rate over the epochs, training and validation, as a PNG.
+
+    The error rate has a logarithmic axis: on digits nearly all of the story lies
+    between 97 and 100 % accuracy.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator
+
+    epochs = [epoch.epoch for epoch in history]
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    figure.suptitle(title)
+    left, right = figure.subplots(1, 2)
+    left.plot(epochs, [epoch.loss for epoch in history], "--", color="tab:gray", label="training")
+    left.plot(epochs, [epoch.val_loss for epoch in history], color="tab:blue", label="validation")
+    left.set(xlabel="epoch", ylabel="cross-entropy", yscale="log")
+    for name, style, color in (
+        ("accuracy", "--", "tab:gray"),
+        ("val_accuracy", "-", "tab:blue"),
+    ):
+        errors = [100 * (1 - getattr(epoch, name)) for epoch in history]
+        right.plot(epochs, errors, style, color=color)
+    right.set(xlabel="epoch", ylabel="error rate (%)", yscale="log")
+    left.yaxis.set_minor_formatter("{x:g}")
+    right.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    right.yaxis.set_minor_formatter("")
+    for axes in (left, right):
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.grid(alpha=0.3, which="both")
+    left.legend()
+    with replacing(path) as fresh:
+        figure.savefig(fresh, format="png", dpi=120)

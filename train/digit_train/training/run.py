@@ -1,0 +1,143 @@
+"""From a training CSV to a model directory: the story that `digit-train` tells."""
+
+import importlib.metadata
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from digit_runtime.contract import Labels, Pixels
+from digit_runtime.device import cpu_name, usable_cpus
+from digit_runtime.errors import PixelsError
+from digit_runtime.inputs.kaggle_csv import read_csv, read_labels
+from digit_runtime.models.manifest import MANIFEST_NAME, Manifest, sha256_of
+from digit_runtime.storage.atomic import replacing, writing
+
+from digit_train.training import fit, history, models
+from digit_train.training.checkpoint import Checkpoint, ResumeError
+from digit_train.training.recipes import RECIPES
+
+TOOLS = ("tensorflow", "keras", "numpy")
+
+
+def train(
+    name: str,
+    data: Path,
+    out: Path,
+    recipe_name: str = "edge",
+    epochs: int | None = None,
+    seed: int = 0,
+    resume: bool = False,
+    report: Callable[[history.Epoch], None] = lambda epoch: None,
+) -> Manifest:
+    """Train and publish ``model.keras``, ``history.csv``, ``history.png``, ``manifest.json``.
+
+    What `out` held before is untouched until the training has ended. The new manifest
+    lists no exported files: those of an older model no longer belong to it.
+
+    Args:
+        name: "mlp" or "cnn".
+        data: A training CSV with a label column.
+        out: The model directory.
+        recipe_name: "notebook" or "edge".
+        epochs: Instead of the recipe's own; the schedule is fitted to it.
+        seed: Of everything that is random.
+        resume: Continue the training interrupted in `out`.
+        report: Called after each epoch.
+
+    Raises:
+        DigitError: Bad data (`PixelsError` and kin), a training that diverged, nothing to
+            resume, or an output that cannot be written.
+    """
+    recipe = RECIPES[recipe_name, name]
+    if epochs is not None:
+        recipe = recipe.with_epochs(epochs)
+    pixels, labels = read_csv(data)
+    if labels is None:
+        raise PixelsError(f"{data}: has no label column; training needs train.csv")
+    if fit.split(recipe, len(pixels)) in (0, len(pixels)):
+        raise PixelsError(f"{data}: has {len(pixels)} rows, too few to train and validate")
+    identity = {
+        "model": name,
+        "recipe": recipe_name,
+        "settings": asdict(recipe),
+        "seed": seed,
+        "data": {"file": data.name, "sha256": sha256_of(data), "rows": len(pixels)},
+    }
+    checkpoint = Checkpoint(out / "checkpoint", identity)
+    if checkpoint.exists() and not resume:
+        raise ResumeError(
+            f"{checkpoint.folder}: holds an interrupted training; add --resume to continue it, "
+            "or delete that folder to start anew"
+        )
+    model, epochs_done = fit.fit(name, recipe, pixels, labels, seed, checkpoint, resume, report)
+    model = models.folded(model)
+    training = {
+        "recipe": recipe_name,
+        "seed": seed,
+        "epochs": recipe.epochs,
+        "data": identity["data"],
+        "validation_rows": len(pixels) - fit.split(recipe, len(pixels)),
+        "validation_accuracy": epochs_done[-1].val_accuracy,
+        "test_accuracy": test_accuracy(model, data.parent),
+        "wall_s": round(sum(epoch.wall_s for epoch in epochs_done), 1),
+        "cpu_s": round(sum(epoch.cpu_s for epoch in epochs_done), 1),
+        "machine": f"{cpu_name()}, {usable_cpus()} CPUs",
+        "settings": asdict(recipe),
+    }
+    manifest = publish(name, model, epochs_done, training, out)
+    checkpoint.remove()
+    return manifest
+
+
+def publish(
+    name: str,
+    model: keras.Model,
+    epochs: list[history.Epoch],
+    training: dict[str, Any],
+    out: Path,
+) -> Manifest:
+    """Write the model directory, the manifest last."""
+    out.mkdir(parents=True, exist_ok=True)
+    target = out / "model.keras"
+    with replacing(target) as fresh:
+        # Keras insists on the suffix, which a file beside must not have.
+        named = fresh.with_suffix(".keras")
+        model.save(named)
+        named.replace(fresh)
+    history.write_csv(epochs, out / "history.csv")
+    history.draw(epochs, out / "history.png", f"{name}, recipe {training['recipe']}")
+    manifest = Manifest(
+        name=name,
+        provenance={
+            "model": {
+                "file": target.name,
+                "sha256": sha256_of(target),
+                "bytes": target.stat().st_size,
+                "parameters": sum(int(np.prod(w.shape)) for w in model.trainable_weights),
+            },
+            "training": training,
+            "tools": {tool: importlib.metadata.version(tool) for tool in TOOLS},
+        },
+    )
+    with writing(out / MANIFEST_NAME) as stream:
+        stream.write(manifest.to_json().encode())
+    return manifest
+
+
+def test_accuracy(model: keras.Model, folder: Path) -> float | None:
+    """Return the accuracy on test.csv, or None where `folder` has no test labels.
+
+    For the record only: nothing is chosen by it.
+    """
+    test, answers = folder / "test.csv", folder / "test_labels.csv"
+    if not (test.exists() and answers.exists()):
+        return None
+    pixels: Pixels = read_csv(test)[0]
+    labels: Labels = read_labels(answers)
+    if len(pixels) != len(labels):
+        raise PixelsError(f"{answers}: has {len(labels)} rows, {test} has {len(pixels)}")
+    predicted = model.predict(pixels, batch_size=500, verbose=0).argmax(axis=1)
+    return float(np.mean(predicted == labels))
