@@ -31,7 +31,7 @@ from PIL import Image
 COMMAND = [
     sys.executable,
     "-c",
-    "from digit_runtime.commands.entry import serve; serve()",
+    "from digit_runtime.commands.serve import serve; serve()",
     "--port",
     "0",
 ]

@@ -25,6 +25,9 @@ from digit_runtime.serve.metrics import Metrics
 _PAGE: Final = {
     "/": ("index.html", "text/html; charset=utf-8"),
     "/app.js": ("app.js", "text/javascript; charset=utf-8"),
+    "/answers.js": ("answers.js", "text/javascript; charset=utf-8"),
+    "/paper.js": ("paper.js", "text/javascript; charset=utf-8"),
+    "/predictor.js": ("predictor.js", "text/javascript; charset=utf-8"),
     "/app.css": ("app.css", "text/css; charset=utf-8"),
     "/icon.svg": ("icon.svg", "image/svg+xml"),
 }

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-COMMAND = [sys.executable, "-c", "from digit_runtime.commands.entry import serve; serve()"]
+COMMAND = [sys.executable, "-c", "from digit_runtime.commands.serve import serve; serve()"]
 
 
 @dataclass(frozen=True)
