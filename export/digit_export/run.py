@@ -1,21 +1,23 @@
 """From Keras files to published exports: the story that `digit-export` tells."""
 
+import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from digit_runtime.contract import DIGITS, default_names
-from digit_runtime.errors import DigitError
-from digit_runtime.models.manifest import ModelFile, Parity, verify_file
+from digit_runtime.contract import DIGITS, Pixels, default_names
+from digit_runtime.errors import DigitError, EngineError, ModelFileError
+from digit_runtime.models.manifest import ModelFile, verify_file
 
 from digit_export.convert.targets import Target
-from digit_export.errors import KerasModelError
+from digit_export.errors import ConversionError, KerasModelError
 from digit_export.keras_model.find import Source
 from digit_export.parity import evidence
 from digit_export.parity.calibration_rows import CALIBRATION_ROWS, draw
 from digit_export.parity.rows import Data, Rows
 from digit_export.publish.fingerprint import fingerprint, tools
+from digit_export.publish.outcome import EXPORTED, NOT_PUBLISHED, REPRODUCED, UP_TO_DATE, Outcome
 from digit_export.publish.publish import NewFile, ensure_writable, publish
 from digit_export.publish.reference import (
     REFERENCE_NAME,
@@ -27,52 +29,16 @@ from digit_export.publish.reference import (
 )
 
 if TYPE_CHECKING:
-    from digit_export.convert.build import Built
     from digit_export.keras_model.network import Network
+    from digit_export.parity.check import Answers
     from digit_export.parity.layer_errors import LayerError
-
-EXPORTED = "exported"
-REPRODUCED = "reproduced"
-UP_TO_DATE = "up to date"
-NOT_PUBLISHED = "not published"
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What became of one target; `reasons` says why it was not published.
+class ExportJob:
+    """What one run of digit-export does with one model.
 
-    `parity` was measured in this run if `status` is "exported". It is that of the
-    manifest if the same bytes came out again ("reproduced") or are there already.
-    """
-
-    target: Target
-    path: Path
-    status: str
-    bytes: int = 0
-    sha256: str = ""
-    parity: Mapping[str, Parity] = field(default_factory=dict)
-    reasons: Sequence[str] = ()
-    layers: Sequence["LayerError"] = ()
-    """The error behind each layer, if that was asked for."""
-
-
-def export(
-    source: Source,
-    targets: Sequence[Target],
-    data: Data,
-    seed: int = 0,
-    force: bool = False,
-    debug: bool = False,
-    report: Callable[[str], None] = lambda line: None,
-) -> list[Outcome]:
-    """Export one model: convert, check, and publish what passes.
-
-    A file whose model, data, settings and tools are those it was published with is up to
-    date: it is left as it is, its figures too. One that the manifest describes but that
-    is not there (git does not keep all of them) is made again; if its bytes are those
-    described, so are its figures.
-
-    Args:
+    Attributes:
         source: The Keras model and its directory.
         targets: What to export.
         data: Rows to calibrate with and to check on.
@@ -80,31 +46,54 @@ def export(
         force: Export what is up to date, too.
         debug: Also compare the layers, for which what is up to date is converted again.
         report: Called with what is being done.
+    """
+
+    source: Source
+    targets: Sequence[Target]
+    data: Data
+    seed: int = 0
+    force: bool = False
+    debug: bool = False
+    report: Callable[[str], None] = lambda line: None
+
+    @cached_property
+    def keys(self) -> Mapping[Target, str]:
+        """The fingerprint of each target's file."""
+        hashes = self.data.hashes
+        return {t: fingerprint(self.source, t, hashes, self.seed) for t in self.targets}
+
+    @cached_property
+    def recorded(self) -> Mapping[Target, ModelFile]:
+        """What the manifest says of files made from these same inputs.
+
+        Figures whose evidence is lost must be measured again.
+        """
+        if self.force or not self.source.current:
+            return {}
+        known = evidence.read(self.source.directory, self.source.current)
+        entries = {e.source: e for e in self.source.current.files if e.path in known}
+        return {target: entries[key] for target, key in self.keys.items() if key in entries}
+
+
+def export(job: ExportJob) -> list[Outcome]:
+    """Export one model: convert, check, and publish what passes.
+
+    A file whose model, data, settings and tools are those it was published with is up to
+    date: it is left as it is, its figures too. One that the manifest describes but that
+    is not there (git does not keep all of them) is made again; if its bytes are those
+    described, so are its figures.
 
     Raises:
         DigitError: The Keras file, the data or the directory is unusable. Nothing has
             changed then.
     """
-    keys = {target: fingerprint(source, target, data.hashes, seed) for target in targets}
-    recorded = {} if force else _recorded(source, keys)
-    fresh = {target: entry for target, entry in recorded.items() if _is_there(source, entry)}
-    if debug or (source.current and not is_intact(source.directory, source.current)):
+    source = job.source
+    fresh = {target: entry for target, entry in job.recorded.items() if _is_there(source, entry)}
+    if job.debug or (source.current and not is_intact(source.directory, source.current)):
         fresh = {}
-    todo = [target for target in targets if target not in fresh]
-    made = _make(source, todo, keys, recorded, data, seed, debug, report) if todo else {}
-    return [made.get(target) or _unchanged(source, target, fresh[target]) for target in targets]
-
-
-def _recorded(source: Source, keys: Mapping[Target, str]) -> dict[Target, ModelFile]:
-    """Return what the manifest says of files made from these same inputs.
-
-    Figures whose evidence is lost must be measured again.
-    """
-    if not source.current:
-        return {}
-    known = evidence.read(source.directory, source.current)
-    entries = {entry.source: entry for entry in source.current.files if entry.path in known}
-    return {target: entries[key] for target, key in keys.items() if key in entries}
+    todo = [target for target in job.targets if target not in fresh]
+    made = _export(job, todo) if todo else {}
+    return [made.get(target) or _unchanged(source, target, fresh[target]) for target in job.targets]
 
 
 def _is_there(source: Source, entry: ModelFile) -> bool:
@@ -115,62 +104,40 @@ def _is_there(source: Source, entry: ModelFile) -> bool:
     return True
 
 
-def _make(
-    source: Source,
-    targets: Sequence[Target],
-    keys: Mapping[Target, str],
-    recorded: Mapping[Target, ModelFile],
-    data: Data,
-    seed: int,
-    debug: bool,
-    report: Callable[[str], None],
-) -> dict[Target, Outcome]:
-    report(f"{source.name}: loading {source.path.name}")
+def _export(job: ExportJob, targets: Sequence[Target]) -> dict[Target, Outcome]:
+    source = job.source
+    job.report(f"{source.name}: loading {source.path.name}")
     # TensorFlow takes seconds to import, and is not needed where all is up to date.
     from digit_export.convert import stamp
-    from digit_export.convert.build import build
     from digit_export.keras_model.network import Network
+    from digit_export.parity.check import Answers
 
     network = Network.load(source.path, source.pixels)
     for line in () if source.trained_here else network.adapted:
-        report(f"{source.name}: {line}")
+        job.report(f"{source.name}: {line}")
     names = _names(source, network.classes)
-    rows, checked = data.split(source.validation_rows, names)
-    calibration = draw(rows.pixels, rows.labels, CALIBRATION_ROWS, [seed, 0], names)
+    rows, checked = job.data.split(source.validation_rows, names)
+    calibration = draw(rows.pixels, rows.labels, CALIBRATION_ROWS, [job.seed, 0], names)
     examples = draw(rows.pixels, rows.labels, REFERENCE_ROWS, REFERENCE_SEED, names)
     ensure_writable(source.directory)
     facts = stamp.entries(
         source.name,
         source.sha256,
         names,
-        data.hashes,
+        job.data.hashes,
         calibration.sha256,
         tools(),
         source.trained_here,
     )
+    answers = Answers(source.name, network, checked, job.report)
     outcomes, new = {}, []
-    for built in build(
-        source.name, network, targets, calibration.pixels, checked, recorded, facts, report
-    ):
-        file = NewFile(
-            built.target, built.content, built.parity, keys[built.target], built.evidence
-        )
-        entry = file.entry(source.name)
-        if not built.misses:
+    for target in targets:
+        file, outcome = _measure(job, target, answers, network, calibration.pixels, facts)
+        outcomes[target] = outcome
+        if file and not outcome.reasons:
             new.append(file)
-        passed = REPRODUCED if built.reproduced else EXPORTED
-        outcomes[built.target] = Outcome(
-            built.target,
-            source.directory / entry.path,
-            NOT_PUBLISHED if built.misses else passed,
-            entry.bytes,
-            entry.sha256,
-            built.parity,
-            built.misses,
-            _layers(network, built, checked["validation"]) if debug else (),
-        )
     if not source.trained_here and (doubt := _doubt(outcomes.values(), len(names))):
-        report(f"{source.name}: note: {doubt}")
+        job.report(f"{source.name}: note: {doubt}")
     if new:
         reference = renewed(
             source.directory / REFERENCE_NAME, examples, network.predict(examples.pixels)
@@ -183,23 +150,60 @@ def _make(
                 "model": _model(source, network),
                 "calibration": {
                     "rows": len(calibration.labels),
-                    "seed": seed,
+                    "seed": job.seed,
                     "sha256": calibration.sha256,
                 },
                 "reference": describe(reference, len(examples.labels)),
-                "export": {"tools": tools(), "data": data.hashes},
+                "export": {"tools": tools(), "data": job.data.hashes},
             },
             () if names == DIGITS else names,
         )
     return outcomes
 
 
-def _layers(network: "Network", built: "Built", rows: Rows) -> list["LayerError"]:
+def _measure(
+    job: ExportJob,
+    target: Target,
+    answers: "Answers",
+    network: "Network",
+    calibration: Pixels,
+    facts: Mapping[str, str],
+) -> tuple[NewFile | None, Outcome]:
+    """Convert to one target and check it; the file is None where there is none.
+
+    One that comes out as it was recorded is checked on the validation rows only, to see
+    that it works on this machine; its recorded figures and evidence hold.
+    """
+    from digit_export.convert.build import build
+    from digit_export.parity.check import check
+
+    name, path = job.source.name, job.source.directory / target.path(job.source.name)
+    job.report(f"{name} {target.name}: converting")
+    try:
+        content = build(network, target, calibration, facts)
+        known = job.recorded.get(target)
+        reproduced = known is not None and known.sha256 == hashlib.sha256(content).hexdigest()
+        splits = ["validation"] if reproduced else list(answers.rows)
+        found = check(name, target, content, answers, splits, job.report)
+    except (ConversionError, ModelFileError, EngineError) as error:
+        # A file that its engine cannot run is as good as none, but others may be.
+        return None, Outcome(target, path, NOT_PUBLISHED, reasons=[str(error)])
+    parity = known.parity if known and reproduced else found.parity
+    file = NewFile(
+        target, content, parity, job.keys[target], None if reproduced else found.evidence
+    )
+    entry = file.entry(name)
+    status = NOT_PUBLISHED if found.misses else REPRODUCED if reproduced else EXPORTED
+    layers = _layers(network, target, content, answers.rows["validation"]) if job.debug else ()
+    return file, Outcome(
+        target, path, status, entry.bytes, entry.sha256, parity, found.misses, layers
+    )
+
+
+def _layers(network: "Network", target: Target, content: bytes, rows: Rows) -> list["LayerError"]:
     from digit_export.parity.layer_errors import ROWS, compare
 
-    if not built.content:
-        return []
-    return compare(network, built.target.format, built.content, rows.pixels[:ROWS])
+    return compare(network, target.format, content, rows.pixels[:ROWS])
 
 
 def _names(source: Source, classes: int) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ from digit_runtime.device import cpu_name, usable_cpus
 from digit_runtime.terminal import table
 
 SCRIPTS: Final = {
-    "digit-predict": "from digit_runtime.commands.entry import predict; predict()",
+    "digit-predict": "from digit_runtime.commands.predict import predict; predict()",
     "digit-batch": "from digit_runtime.commands.batch import batch; batch()",
 }
 BILLION: Final = 1_000_000_000

@@ -18,7 +18,7 @@ from digit_runtime import load, read_csv
 from digit_runtime.contract import Pixels
 from digit_runtime.device import cpu_name, usable_cpus
 
-PREDICT = "from digit_runtime.commands.entry import predict; predict()"
+PREDICT = "from digit_runtime.commands.predict import predict; predict()"
 ENGINES = ("onnxruntime", "litert")
 
 

@@ -90,7 +90,7 @@ def main(
         def python(script: str, *arguments: Path | str) -> list[str]:
             return [sys.executable, "-c", script, *map(str, arguments)]
 
-        predict = "from digit_runtime.commands.entry import predict; predict()"
+        predict = "from digit_runtime.commands.predict import predict; predict()"
         alternatives = {
             "digit-predict": (
                 python(

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from digit_export import run as story
 from digit_export.convert.targets import select
+from digit_export.publish.outcome import UP_TO_DATE
 from digit_runtime import load
 from digit_runtime.engines.table import engine_for
 from digit_runtime.models.manifest import Manifest, verify_file
@@ -97,7 +97,7 @@ def test_the_footers_commands_run(exported: Run, tmp_path: Path) -> None:
     assert [command[0] for command in words] == ["digit-predict", "digit-compare"]
     for command in words:
         function = command[0].removeprefix("digit-")
-        code = f"from digit_runtime.commands.entry import {function}; {function}()"
+        code = f"from digit_runtime.commands.{function} import {function}; {function}()"
         extra = ["--seconds", "0.01", "--rows", "50"] if function == "compare" else []
         done = subprocess.run(
             [sys.executable, "-c", code, *command[1:], *extra],
@@ -190,7 +190,7 @@ def test_another_process_writes_the_same_bytes(
 def test_json_tells_the_same(copy: Path, exported: Run, run_export: Any) -> None:
     again = run_export(copy, "--json", "--precision", "int8")
     (model,) = json.loads(again.result.stdout)["models"]
-    assert [file["status"] for file in model["files"]] == [story.UP_TO_DATE] * 2
+    assert [file["status"] for file in model["files"]] == [UP_TO_DATE] * 2
     recorded = {file["path"]: file for file in exported.manifest["files"]}
     for file in model["files"]:
         same = recorded[str(Path(file["path"]).relative_to(copy).as_posix())]

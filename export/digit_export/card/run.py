@@ -15,8 +15,7 @@ from digit_runtime.storage.atomic import writing
 
 from digit_export.card.evaluate import evaluate
 from digit_export.card.pictures import draw_confusion, draw_hardest
-from digit_export.card.text import CONFUSION, HARDEST, text
-from digit_export.publish.publish import CARD_NAME
+from digit_export.card.text import CARD_NAME, CONFUSION, HARDEST, text
 
 
 def write(

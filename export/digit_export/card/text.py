@@ -6,6 +6,7 @@ from typing import Any, Final
 from digit_runtime.contract import DIGITS
 from digit_runtime.models.manifest import Manifest, ModelFile
 
+CARD_NAME: Final = "README.md"
 CONFUSION: Final = "confusion.png"
 HARDEST: Final = "hardest.png"
 SHOWN: Final = 25

@@ -1,6 +1,7 @@
 """The `digit-export` command."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import click
@@ -112,6 +113,7 @@ def export(
     from digit_export.convert.targets import select
     from digit_export.keras_model.find import find
     from digit_export.parity.rows import Data
+    from digit_export.publish.outcome import NOT_PUBLISHED
     from digit_export.report import page, table
 
     if (test_data is None) != (test_labels is None):
@@ -128,16 +130,9 @@ def export(
     rows = Data(data, test)
     documents, missed = [], 0
     for source in found:
-        outcomes = run.export(
-            source,
-            targets,
-            rows,
-            seed,
-            force,
-            debug,
-            lambda line: click.echo(line, err=True),
-        )
-        missed += sum(outcome.status == run.NOT_PUBLISHED for outcome in outcomes)
+        report = partial(click.echo, err=True)
+        outcomes = run.export(run.ExportJob(source, targets, rows, seed, force, debug, report))
+        missed += sum(outcome.status == NOT_PUBLISHED for outcome in outcomes)
         documents.append(table.as_json(source, outcomes))
         if not as_json:
             click.echo(f"{table.as_table(source, outcomes)}\n")

@@ -7,21 +7,19 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from pkgutil import resolve_name
-from typing import Any, Final
+from typing import Any
 
 from digit_runtime.contract import DIGITS
 from digit_runtime.errors import OutputError
 from digit_runtime.models.manifest import MANIFEST_NAME, Manifest, ModelFile, Parity
 from digit_runtime.storage.atomic import replacing, writing
 
-from digit_export.card.text import text
+from digit_export.card.text import CARD_NAME, text
 from digit_export.convert.targets import TARGETS, Target, given, limits
 from digit_export.keras_model.find import Source
 from digit_export.parity import evidence
 from digit_export.parity.evidence import EVIDENCE_NAME, Evidence
 from digit_export.publish.reference import REFERENCE_NAME
-
-CARD_NAME: Final = "README.md"
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from digit_runtime.models.manifest import Parity
 from digit_runtime.terminal import table
 
 from digit_export.keras_model.find import Source
-from digit_export.run import REPRODUCED, Outcome
+from digit_export.publish.outcome import REPRODUCED, Outcome
 
 _HEADER = ["file", "kB", "accuracy", "vs Keras", "agreement", "max diff", "mean diff", "result"]
 

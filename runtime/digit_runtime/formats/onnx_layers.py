@@ -7,11 +7,11 @@ from typing import Any, Final
 
 import numpy as np
 
-from digit_runtime.engines.numpy_operators import build
 from digit_runtime.errors import UnsupportedModelError
 from digit_runtime.formats import onnx_file
 from digit_runtime.formats.layers import INT8, QUANTIZED_HERE, Contents, Layer
 from digit_runtime.formats.onnx_file import Graph, Node
+from digit_runtime.formats.onnx_operators import build
 
 _LAYERS: Final = ("Conv", "ConvInteger", "Gemm", "MatMul", "MatMulInteger")
 # What stands between stored weights and the layer that uses them.

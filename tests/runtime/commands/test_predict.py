@@ -173,7 +173,7 @@ def test_an_interrupted_run_leaves_the_old_output(
 ) -> None:
     target = tmp_path / "submission.csv"
     target.write_text("old")
-    script = "from digit_runtime.commands.entry import predict; predict()"
+    script = "from digit_runtime.commands.predict import predict; predict()"
     command = [sys.executable, "-c", script, "-", "--artifacts", str(artifacts)]
     process = subprocess.Popen(
         command, cwd=tmp_path, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True

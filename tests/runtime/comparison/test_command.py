@@ -106,7 +106,7 @@ def test_ctrl_c_prints_what_is_done_and_leaves_no_process(artifacts: Path) -> No
     # A test run in the background hands down that SIGINT is ignored.
     code = (
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
-        "from digit_runtime.commands.entry import compare; compare()"
+        "from digit_runtime.commands.compare import compare; compare()"
     )
     options = ["--artifacts", str(artifacts), "--models", "mlp", "--rounds", "5000", "--json"]
     process = subprocess.Popen(

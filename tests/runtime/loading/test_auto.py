@@ -447,7 +447,7 @@ def test_digit_predict_says_when_no_fast_engine_works(
     for name in ("onnxruntime", "openvino", "ai_edge_litert", "tflite_runtime"):
         folder = package(name, "raise ImportError('built for another system')")
     (tmp_path / "one.csv").write_text(",".join(["0"] * 784) + "\n")
-    script = "from digit_runtime.commands.entry import predict; predict()"
+    script = "from digit_runtime.commands.predict import predict; predict()"
     command = [sys.executable, "-c", script, "one.csv", "--model", "mlp", "--artifacts"]
     path = os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH")]))
     done = subprocess.run(

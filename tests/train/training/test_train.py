@@ -21,7 +21,7 @@ from digit_train.training.history import Epoch
 
 Run = Callable[..., Result]
 Write = Callable[..., Path]
-COMMAND = [sys.executable, "-c", "from digit_train.commands.entry import train; train()"]
+COMMAND = [sys.executable, "-c", "from digit_train.commands.train import train; train()"]
 
 
 @pytest.fixture(scope="module")
