@@ -25,6 +25,11 @@ from digit_train.commands import options
 @options.seed(largest=100_000)
 @click.option("--resume", is_flag=True, help="Continue the training interrupted in --out.")
 @options.out(None, "Model directory.  [default: artifacts/MODEL]")
+@click.option(
+    "--replace",
+    is_flag=True,
+    help="Replace the model that --out holds; its exports and its card go with it.",
+)
 def train(
     model: str,
     data: Path,
@@ -33,12 +38,22 @@ def train(
     seed: int,
     resume: bool,
     out: Path | None,
+    replace: bool,
 ) -> None:
     """Train one of the two networks, from a CSV to a model directory.
 
     Each epoch is checkpointed; a killed training goes on with --resume. What --out held
-    before stays until the new model is complete.
+    before stays until the new model is complete, and is not replaced unasked.
     """
+    from digit_train.training.folder import holds_model
+
+    out = out or Path("artifacts") / model
+    # Who resumes was asked when the training began.
+    if holds_model(out) and not (replace or resume or (out / "checkpoint").exists()):
+        raise click.UsageError(
+            f"{out}: holds a model, with all that was made of it; add --replace to train another "
+            "in its place, or give a new folder with --out"
+        )
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     from digit_train.training import run
     from digit_train.training.history import Epoch
@@ -51,7 +66,6 @@ def train(
             err=True,
         )
 
-    out = out or Path("artifacts") / model
     manifest = run.train(model, data, out, recipe, epochs, seed, resume, report)
     training = manifest.provenance["training"]
     click.echo(f"model                {out / 'model.keras'}")

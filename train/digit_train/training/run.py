@@ -15,7 +15,7 @@ from digit_runtime.inputs.kaggle_csv import read_csv, read_labels
 from digit_runtime.models.manifest import MANIFEST_NAME, Manifest, sha256_of
 from digit_runtime.storage.atomic import replacing, writing
 
-from digit_train.training import fit, history, models
+from digit_train.training import fit, folder, history, models
 from digit_train.training.checkpoint import Checkpoint, ResumeError
 from digit_train.training.recipes import RECIPES
 
@@ -34,8 +34,8 @@ def train(
 ) -> Manifest:
     """Train and publish ``model.keras``, ``history.csv``, ``history.png``, ``manifest.json``.
 
-    What `out` held before is untouched until the training has ended. The new manifest
-    lists no exported files: those of an older model no longer belong to it.
+    What `out` held before is untouched until the training has ended. Then the exports of an
+    older model and its card go, too: they do not belong to the new one.
 
     Args:
         name: "mlp" or "cnn".
@@ -99,7 +99,21 @@ def publish(
     training: dict[str, Any],
     out: Path,
 ) -> Manifest:
-    """Write the model directory, the manifest last."""
+    """Write the model directory, the manifest last; remove what was made of an older model."""
+    with folder.locked(out):
+        older = folder.listed(out)
+        manifest = _write(name, model, epochs, training, out)
+        folder.remove(older)
+    return manifest
+
+
+def _write(
+    name: str,
+    model: keras.Model,
+    epochs: list[history.Epoch],
+    training: dict[str, Any],
+    out: Path,
+) -> Manifest:
     out.mkdir(parents=True, exist_ok=True)
     target = out / "model.keras"
     with replacing(target) as fresh:
