@@ -17,6 +17,7 @@ import numpy as np
 from digit_runtime.contract import Labels, Pixels
 from digit_runtime.errors import DigitError
 from digit_runtime.models.manifest import Manifest, verify_file
+from digit_runtime.storage.records import field, parse
 
 from digit_export.parity.parity import Comparison
 from digit_export.parity.rows import Rows
@@ -119,13 +120,9 @@ def read(directory: Path, manifest: Manifest) -> dict[str, dict[str, Evidence]]:
             return {}
         path = directory / described.path
         verify_file(path, described)
-        document = json.loads(path.read_bytes())
+        return field(parse(path.read_bytes()), "files", dict[str, dict[str, Evidence]])
     except DigitError:
         return {}
-    return {
-        name: {split: _evidence(entry) for split, entry in splits.items()}
-        for name, splits in document["files"].items()
-    }
 
 
 def to_json(files: Mapping[str, Splits]) -> bytes:
@@ -148,19 +145,3 @@ def describe(content: bytes) -> dict[str, Any]:
 
 def _counts(labels: Labels, classes: int) -> tuple[int, ...]:
     return tuple(np.bincount(labels, minlength=classes).tolist())
-
-
-def _evidence(entry: dict[str, Any]) -> Evidence:
-    return Evidence(
-        class_rows=tuple(entry["class_rows"]),
-        keras_correct=tuple(entry["keras_correct"]),
-        correct=tuple(entry["correct"]),
-        keras_reliability=_reliability(entry["keras_reliability"]),
-        reliability=_reliability(entry["reliability"]),
-        flips=tuple(Flip(**flip) for flip in entry["flips"]),
-        images=entry["images"],
-    )
-
-
-def _reliability(entry: dict[str, list[Any]]) -> Reliability:
-    return Reliability(**{name: tuple(values) for name, values in entry.items()})

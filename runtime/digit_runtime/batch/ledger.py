@@ -1,6 +1,5 @@
 """What the output folder already holds, against what this run would put there."""
 
-import json
 import re
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +9,7 @@ from digit_runtime.batch.errors import OutputInUseError
 from digit_runtime.batch.job import OUTPUT_FORMATS, Job, Record
 from digit_runtime.batch.parts import Part
 from digit_runtime.batch.places import ERRORS, PARTS, Folder
+from digit_runtime.storage.records import RecordError, build, parse
 
 _RESULTS: Final = re.compile(rf"(.+-[0-9a-f]{{16}}-\d{{6,}})\.({'|'.join(OUTPUT_FORMATS)})")
 # Of small files on a remote store, many can be waited for at once.
@@ -74,8 +74,8 @@ class Ledger:
 
     def _record(self, name: str) -> Record | None:
         try:
-            record = Record(**json.loads(self._folder.read(f"{PARTS}/{name}.json")))
-        except (OSError, ValueError, TypeError):
+            record = build(Record, parse(self._folder.read(f"{PARTS}/{name}.json")))
+        except (OSError, RecordError):
             return None
         return record if record.size == self._sizes[name][1] else None
 

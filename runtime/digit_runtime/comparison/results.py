@@ -4,20 +4,18 @@ Whoever changes a field's name or meaning raises `SCHEMA`.
 """
 
 import hashlib
-import json
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from types import UnionType
-from typing import Any, Final, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Final
 
 from digit_runtime.comparison.rounds import Plan
 from digit_runtime.contract import Pixels
 from digit_runtime.device import Machine
 from digit_runtime.errors import InputNotFoundError, ResultsError
 from digit_runtime.measuring.conditions import Conditions
+from digit_runtime.storage.records import RecordError, build, check_schema, parse
 
 SCHEMA: Final = 2
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -140,6 +138,23 @@ class Comparison:
         }
 
 
+@dataclass(frozen=True)
+class _Around:
+    before: Conditions
+    after: Conditions
+    warnings: list[str]
+
+
+@dataclass(frozen=True)
+class _Document:
+    device: Device
+    settings: Settings
+    conditions: _Around
+    interrupted: bool
+    failures: list[str]
+    results: list[Row]
+
+
 def read(path: Path) -> Comparison:
     """Read what ``digit-compare --json`` wrote.
 
@@ -148,68 +163,29 @@ def read(path: Path) -> Comparison:
         ResultsError: It is not JSON, of another schema, or lacks a field.
     """
     try:
-        document = json.loads(path.read_bytes(), parse_constant=_refuse_constant)
+        document = parse(path.read_bytes())
+        if "schema" not in document:
+            raise RecordError("is not a result of digit-compare --json")
+        check_schema(document, SCHEMA, "measure again, or update digit-runtime")
+        return _comparison(build(_Document, document))
     except FileNotFoundError as error:
         raise InputNotFoundError(f"{path}: no such file") from error
     except OSError as error:
         raise ResultsError(f"{path}: cannot be read: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
-        raise ResultsError(f"{path}: is not JSON; digit-compare --json writes it") from error
-    try:
-        return _comparison(document)
-    except ResultsError as error:
-        raise ResultsError(f"{path}: {error}") from error
+    except RecordError as error:
+        raise ResultsError(f"{path}: {error}; digit-compare --json writes it") from error
 
 
-def _comparison(document: object) -> Comparison:
-    if not isinstance(document, dict) or "schema" not in document:
-        raise ResultsError("is not a result of digit-compare --json")
-    if document["schema"] != SCHEMA:
-        raise ResultsError(
-            f"has schema {document['schema']}; this version reads schema {SCHEMA}: measure again, "
-            "or update digit-runtime"
-        )
-    conditions = document.get("conditions")
-    if not isinstance(conditions, dict) or not isinstance(document.get("results"), list):
-        raise ResultsError("lacks 'conditions' or 'results'")
-    rows = [_build(Row, entry, f"result {n}") for n, entry in enumerate(document["results"], 1)]
-    if not all(row.p50_ms > 0 and row.bytes > 0 for row in rows):
-        raise ResultsError("has a result whose p50_ms or bytes is not above 0")
-    rest = {
-        "device": _build(Device, document.get("device"), "'device'"),
-        "settings": _build(Settings, document.get("settings"), "'settings'"),
-        "before": _build(Conditions, conditions.get("before"), "'before'"),
-        "after": _build(Conditions, conditions.get("after"), "'after'"),
-        "warnings": conditions.get("warnings"),
-        "failures": document.get("failures"),
-        "interrupted": document.get("interrupted"),
-        "rows": rows,
-    }
-    return _build(Comparison, rest, "it")
-
-
-def _build(kind: type[T], entry: object, where: str) -> T:
-    """Make a dataclass from a JSON object; fields that it does not know are left out."""
-    if not isinstance(entry, dict):
-        raise ResultsError(f"{where} is not an object")
-    hints = get_type_hints(kind)
-    for name, hint in hints.items():
-        if name not in entry or not _fits(entry[name], hint):
-            raise ResultsError(f"{where} lacks {name!r}, or has another type there")
-    return kind(**{name: entry[name] for name in hints})
-
-
-def _fits(value: object, hint: Any) -> bool:
-    if isinstance(hint, UnionType):
-        return any(_fits(value, option) for option in get_args(hint))
-    if get_origin(hint) is dict:
-        return isinstance(value, dict) and all(_fits(v, get_args(hint)[1]) for v in value.values())
-    if get_origin(hint) is list:
-        return isinstance(value, list) and all(_fits(item, get_args(hint)[0]) for item in value)
-    if isinstance(value, bool):
-        return hint is bool
-    return isinstance(value, (int, float) if hint is float else hint)
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
+def _comparison(document: _Document) -> Comparison:
+    if not all(row.p50_ms > 0 and row.bytes > 0 for row in document.results):
+        raise RecordError("has a result whose p50_ms or bytes is not above 0")
+    return Comparison(
+        device=document.device,
+        settings=document.settings,
+        before=document.conditions.before,
+        after=document.conditions.after,
+        warnings=document.conditions.warnings,
+        failures=document.failures,
+        interrupted=document.interrupted,
+        rows=document.results,
+    )

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from digit_runtime.contract import CLASSES, CONTRACT_VERSION, NAMED_CLASSES, is_class_name
 from digit_runtime.errors import (
@@ -19,15 +19,11 @@ from digit_runtime.errors import (
     ModelFileError,
     ModelNotFoundError,
 )
+from digit_runtime.storage.records import RecordError, build, check_schema, parse
+from digit_runtime.storage.records import field as taken
 
 SCHEMA: Final = 1
 MANIFEST_NAME: Final = "manifest.json"
-T = TypeVar("T")
-
-_OPTIONAL: Final = (
-    "accuracy", "keras_accuracy", "change_low", "change_high", "mcnemar_p", "kl_divergence",
-    "ece", "keras_ece",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -80,6 +76,18 @@ class ModelFile:
     gate: Mapping[str, float] = field(default_factory=dict)
     tolerance: Mapping[str, float] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        path = PurePosixPath(self.path)
+        if path.is_absolute() or ".." in path.parts or "\\" in self.path or ":" in self.path:
+            raise ManifestError(f"names {self.path!r}, which is not a path inside its folder")
+
+
+@dataclass(frozen=True)
+class _Described:
+    file: str
+    sha256: str
+    bytes: int
+
 
 @dataclass(frozen=True)
 class Manifest:
@@ -109,42 +117,37 @@ class Manifest:
         """
         path = directory / MANIFEST_NAME
         try:
-            text = path.read_bytes().decode("utf-8")
+            return cls.from_json(path.read_bytes())
         except FileNotFoundError as error:
             raise ModelNotFoundError(f"{directory}: has no {MANIFEST_NAME}") from error
-        except (OSError, UnicodeDecodeError) as error:
-            raise ManifestError(f"{path}: cannot be read: {error}") from error
-        try:
-            return cls.from_json(text)
+        except OSError as error:
+            raise ManifestError(f"{path}: cannot be read: {error.strerror}") from error
         except ManifestError as error:
             raise ManifestError(f"{path}: {error}") from error
 
     @classmethod
-    def from_json(cls, text: str) -> "Manifest":
+    def from_json(cls, text: bytes | str) -> "Manifest":
         """Parse and validate; see `read` for what is refused."""
         try:
-            document = json.loads(text, parse_constant=_refuse_constant)
-        except (ValueError, RecursionError) as error:
-            raise ManifestError(f"is not valid JSON: {error}") from error
-        if not isinstance(document, dict):
-            raise ManifestError("is not a JSON object")
-        schema = _take(document, "schema", int)
-        if schema != SCHEMA:
-            raise ManifestError(
-                f"has schema {schema}; this version reads schema {SCHEMA}: update digit-runtime"
+            document = parse(text)
+            check_schema(document, SCHEMA, "update digit-runtime")
+            contract = taken(document, "contract", int)
+            if contract not in (CONTRACT_VERSION, NAMED_CLASSES):
+                raise RecordError(
+                    f"has contract {contract}; this version knows contracts {CONTRACT_VERSION} "
+                    f"and {NAMED_CLASSES}: update digit-runtime"
+                )
+            named = contract == NAMED_CLASSES
+            labels = taken(document, "labels", tuple[str, ...]) if named else ()
+            known = ("schema", "name", "contract", "labels", "files")
+            return cls(
+                name=taken(document, "name", str),
+                files=taken(document, "files", tuple[ModelFile, ...]),
+                labels=_checked(labels) if named else (),
+                provenance={k: value for k, value in document.items() if k not in known},
             )
-        contract = _take(document, "contract", int)
-        if contract not in (CONTRACT_VERSION, NAMED_CLASSES):
-            raise ManifestError(
-                f"has contract {contract}; this version knows contracts {CONTRACT_VERSION} and "
-                f"{NAMED_CLASSES}: update digit-runtime"
-            )
-        files = tuple(_model_file(entry) for entry in _take(document, "files", list))
-        name = _take(document, "name", str)
-        labels = _labels(_take(document, "labels", list)) if contract == NAMED_CLASSES else ()
-        known = ("schema", "name", "contract", "labels", "files")
-        provenance = {key: value for key, value in document.items() if key not in known}
-        return cls(name=name, files=files, labels=labels, provenance=provenance)
+        except RecordError as error:
+            raise ManifestError(str(error)) from error
 
     def to_json(self) -> str:
         """Return the text of the manifest, the same bytes for the same content."""
@@ -168,11 +171,11 @@ class Manifest:
         entry = self.provenance.get(key)
         if entry is None:
             return None
-        if not isinstance(entry, dict):
-            raise ManifestError(f"has a {key!r} that is not an object")
-        return _model_file(
-            {**entry, "path": entry.get("file"), "format": "", "precision": "", "parity": {}}
-        )
+        try:
+            file = build(_Described, entry, key)
+        except RecordError as error:
+            raise ManifestError(str(error)) from error
+        return ModelFile(file.file, "", "", file.sha256, file.bytes)
 
     def select(self, format: str | None = None, precision: str | None = None) -> list[ModelFile]:
         """Return the files of that format and precision; None means any."""
@@ -226,61 +229,12 @@ def file_state(path: Path, file: ModelFile) -> str:
     return "intact"
 
 
-def _take(document: Mapping[str, Any], key: str, kind: type[T]) -> T:
-    value = document.get(key)
-    # bool is an int to isinstance, but never to a reader of the manifest.
-    if not isinstance(value, kind) or isinstance(value, bool):
-        raise ManifestError(f"lacks {key!r} or has another type there than {kind.__name__}")
-    return value
-
-
-def _labels(names: list[Any]) -> tuple[str, ...]:
+def _checked(names: tuple[str, ...]) -> tuple[str, ...]:
     for name in names:
-        if not isinstance(name, str) or not is_class_name(name):
-            raise ManifestError(f"has a label {name!r:.40}, which cannot name a class")
+        if not is_class_name(name):
+            raise RecordError(f"has a label {name!r:.40}, which cannot name a class")
     if len(names) not in CLASSES or len(set(names)) != len(names):
-        raise ManifestError(
+        raise RecordError(
             f"has 'labels' that are not {CLASSES[0]} to {CLASSES[-1]} different names"
         )
-    return tuple(names)
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _model_file(entry: object) -> ModelFile:
-    if not isinstance(entry, dict):
-        raise ManifestError("has an entry in 'files' that is not an object")
-    path = PurePosixPath(_take(entry, "path", str))
-    if path.is_absolute() or ".." in path.parts or "\\" in str(path) or ":" in str(path):
-        raise ManifestError(f"names {str(path)!r}, which is not a path inside its folder")
-    parity = {key: _parity(value) for key, value in _take(entry, "parity", dict).items()}
-    return ModelFile(
-        path=str(path),
-        format=_take(entry, "format", str),
-        precision=_take(entry, "precision", str),
-        sha256=_take(entry, "sha256", str),
-        bytes=_take(entry, "bytes", int),
-        parity=parity,
-        source=_take(entry, "source", str) if "source" in entry else "",
-        gate=_limits(entry, "gate"),
-        tolerance=_limits(entry, "tolerance"),
-    )
-
-
-def _limits(entry: Mapping[str, Any], key: str) -> dict[str, float]:
-    limits = _take(entry, key, dict) if key in entry else {}
-    return {name: _take(limits, name, float) for name in limits}
-
-
-def _parity(entry: object) -> Parity:
-    if not isinstance(entry, dict):
-        raise ManifestError("has a 'parity' that is not an object")
-    return Parity(
-        rows=_take(entry, "rows", int),
-        agreement=_take(entry, "agreement", float),
-        max_difference=_take(entry, "max_difference", float),
-        mean_difference=_take(entry, "mean_difference", float),
-        **{key: _take(entry, key, float) for key in _OPTIONAL if entry.get(key) is not None},
-    )
+    return names

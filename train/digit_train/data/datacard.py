@@ -9,6 +9,7 @@ from typing import Any, Final
 from digit_runtime.errors import DigitError, InputReadError
 from digit_runtime.models.manifest import sha256_of
 from digit_runtime.storage.atomic import writing
+from digit_runtime.storage.records import RecordError, build, check_schema, parse
 
 SCHEMA: Final = 1
 CARD_NAME: Final = "data-card.json"
@@ -66,20 +67,15 @@ class DataCard:
         """
         path = folder / CARD_NAME
         try:
-            document = json.loads(path.read_bytes())
-            if document["schema"] != SCHEMA:
-                raise ValueError(f"schema {document['schema']} is not {SCHEMA}")
-            return cls(
-                source=Source(**document["source"]),
-                seed=document["seed"],
-                files={name: _file(entry) for name, entry in document["files"].items()},
-            )
+            document = parse(path.read_bytes())
+            check_schema(document, SCHEMA, "update digit-toolkit")
+            return build(cls, document)
         except FileNotFoundError:
             return None
         except OSError as error:
             raise InputReadError(f"{path}: cannot be read: {error.strerror}") from error
-        except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
-            raise DataCardError(f"{path}: is damaged: {error}") from error
+        except RecordError as error:
+            raise DataCardError(f"{path}: {error}") from error
 
     def write(self, folder: Path) -> None:
         """Publish as ``folder/data-card.json``; raises OutputError."""
@@ -110,8 +106,3 @@ class DataCard:
             except OSError as error:
                 return f"{path}: cannot be read: {error.strerror}"
         return None
-
-
-def _file(entry: dict[str, Any]) -> DataFile:
-    counts = entry["counts"]
-    return DataFile(**{**entry, "counts": None if counts is None else tuple(counts)})
