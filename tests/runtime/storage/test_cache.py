@@ -65,7 +65,7 @@ def test_a_folder_that_cannot_be_is_no_failure(
 
 def test_processes_that_write_at_the_same_time_do_not_mix(folder: Path) -> None:
     script = (
-        "import sys; from digit_runtime import cache\n"
+        "import sys; from digit_runtime.storage import cache\n"
         f"for _ in range(50): cache.store({QUESTION!r}, sys.argv[1] * int(sys.argv[2]))"
     )
     answers = {"a" * 10, "b" * 100_000}
