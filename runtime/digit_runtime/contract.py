@@ -10,6 +10,7 @@ the manifest names the C classes, in their order.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
@@ -27,6 +28,7 @@ SIDE: Final = 28
 PIXELS: Final = SIDE * SIDE
 LABELS: Final = 10
 DIGITS: Final = tuple(str(digit) for digit in range(LABELS))
+_LABELS: Final = ("label", "class")
 CLASSES: Final = range(2, 257)
 """How many classes a model may have: a label is a uint8."""
 ONE_IMAGE: Final = ((PIXELS,), (SIDE, SIDE))
@@ -75,6 +77,78 @@ def check(array: NDArray[Any]) -> None:
             f"pixels have dtype {array.dtype}; expected uint8 from 0 to 255 "
             "(for values from 0 to 1, multiply by 255 and round)"
         )
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Where in a table of digits which column is.
+
+    Attributes:
+        pixels: The position of each pixel, int ``[784]``.
+        label: That of the labels, or None.
+    """
+
+    pixels: NDArray[np.intp]
+    label: int | None
+
+
+def columns_of(names: Sequence[str]) -> Columns:
+    """Find the columns of a table by their names, whatever their order.
+
+    Pixels are called as on Kaggle, as in a table without names, as in Fashion-MNIST and
+    OpenML's MNIST (pixel1 to pixel784), or by row and column (1x1 to 28x28).
+
+    Raises:
+        PixelsError: A column is missing, there twice, or none of a table of digits.
+    """
+    known = [name.strip().strip("\"'").strip().lower() for name in names]
+    place = {name: index for index, name in enumerate(known)}
+    labels = [name for name in _LABELS if name in place]
+    schemes = _schemes()
+    scheme = max(schemes, key=lambda scheme: len(place.keys() & set(scheme)))
+    strange = place.keys() - set(scheme) - set(labels[:1])
+    missing = [name for name in scheme if name not in place]
+    columns = f"{len(known)} column{'s' * (len(known) != 1)}"
+    if len(missing) > PIXELS // 2:
+        raise PixelsError(
+            f"has {columns}; expected {PIXELS} (pixel0 to pixel{PIXELS - 1}), or {PIXELS + 1} "
+            "with label"
+        )
+    if strange:
+        index = min(place[name] for name in strange)
+        remedy = _remedy(known[index], index, len(known))
+        raise PixelsError(
+            f"column {index + 1} is {names[index][:20]!r}{remedy}", column=names[index]
+        )
+    if missing:
+        raise PixelsError(f"has {columns}, but no {missing[0]}", column=missing[0])
+    if len(place) < len(known):
+        index = next(i for i, name in enumerate(known) if place[name] != i)
+        raise PixelsError(f"has two columns {names[index][:20]!r}", column=names[index])
+    pixels = np.array([place[name] for name in scheme], np.intp)
+    return Columns(pixels, place[labels[0]] if labels else None)
+
+
+def _remedy(name: str, index: int, columns: int) -> str:
+    if not name and index == columns - 1:
+        return ": the line ends with a comma; take it away at the end of every line"
+    if not name or name in ("index", "unnamed: 0"):
+        return "; leave out the index (in pandas: to_csv(index=False))"
+    return (
+        f"; leave it out: a digit has pixel0 to pixel{PIXELS - 1}, in any order, and may have label"
+    )
+
+
+@lru_cache(maxsize=1)
+def _schemes() -> tuple[list[str], ...]:
+    from_0, from_1 = range(PIXELS), range(1, PIXELS + 1)
+    sides = range(1, SIDE + 1)
+    return (
+        [f"pixel{index}" for index in from_0],
+        [f"{index}" for index in from_0],
+        [f"pixel{index}" for index in from_1],
+        [f"{row}x{column}" for row in sides for column in sides],
+    )
 
 
 def default_names(classes: int) -> tuple[str, ...]:

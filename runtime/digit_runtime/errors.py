@@ -14,7 +14,32 @@ class DigitError(Exception):
 
 
 class PixelsError(DigitError, ValueError):
-    """The pixels, labels or other rows given are not what the contract asks for."""
+    """The pixels, labels or other rows given are not what the contract asks for.
+
+    Attributes:
+        reason: What is wrong, without the place; the message if there is no place.
+        row: The row that is wrong, counted from 1; None if it is not one row.
+        column: Its name, or None.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        reason: str | None = None,
+        row: int | None = None,
+        column: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.reason = message if reason is None else reason
+        self.row = row
+        self.column = column
+
+    @classmethod
+    def in_row(cls, name: str, row: int, reason: str, column: str | None = None) -> "PixelsError":
+        """Return the error about a row, or a cell of it, of the input called `name`."""
+        place = f"row {row}, column {column}:" if column else f"row {row}"
+        return cls(f"{name}: {place} {reason}", reason=reason, row=row, column=column)
 
 
 class InputNotFoundError(DigitError, FileNotFoundError):

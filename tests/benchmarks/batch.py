@@ -29,6 +29,7 @@ SCRIPTS: Final = {
     "digit-batch": "from digit_runtime.commands.batch import batch; batch()",
 }
 BILLION: Final = 1_000_000_000
+BAD_ROWS: Final = 1280
 CHUNK: Final = 10_000
 SAMPLE_S: Final = 0.2
 
@@ -147,6 +148,32 @@ def speed(
     return lines, rate
 
 
+def bad_rows(folder: Path, pixels: Pixels, runs: int) -> str:
+    """Return how fast digit-batch's reader is where one row in 64 is bad, against none."""
+    from digit_runtime.batch.readers import csv
+    from digit_runtime.batch.sources import find
+
+    lines = [",".join(map(str, row)) for row in pixels[:BAD_ROWS].tolist()]
+    broken = [f"x{line}" if row % 64 == 63 else line for row, line in enumerate(lines)]
+    times: dict[str, list[float]] = {"clean": [], "broken": []}
+    for _ in range(runs):
+        for name, content in (("clean", lines), ("broken", broken)):
+            path = folder / f"{name}.csv"
+            path.write_text("\n".join([*content, ""]))
+            (source,) = find([str(path)], str(folder / "out"))
+            begin = time.perf_counter()
+            found = [rows for part in csv.plan(source, BAD_ROWS) for rows in csv.read(part)]
+            times[name].append(time.perf_counter() - begin)
+            bad = sum(len(rows.bad) for rows in found)
+            if bad != len(lines) // 64 * (name == "broken"):
+                raise click.ClickException(f"{bad} rows of {name}.csv were called bad")
+    clean, slow = (statistics.median(times[name]) for name in ("clean", "broken"))
+    return (
+        f"{BAD_ROWS:,} rows, one in 64 of them bad: read in {slow * 1e3:.1f} ms, at "
+        f"{clean / slow:.2f} of the speed of good ones ({clean * 1e3:.1f} ms)"
+    )
+
+
 def billion(model: str, rate: float, workers: int, price: float | None) -> str:
     """Return what follows for a billion images."""
     hours = BILLION / rate / 3600
@@ -187,6 +214,7 @@ def main(
     pixels = read_csv(data)[0]
     click.echo(f"{cpu_name()}, {usable_cpus()} CPUs, .{suffix}, median of {runs} runs\n")
     with tempfile.TemporaryDirectory() as name:
+        click.echo(bad_rows(Path(name), pixels, 5 * runs) + "\n")
         one = write(Path(name, f"one.{suffix}"), pixels, 1)
         lines: list[list[str]] = []
         rates: dict[str, float] = {}

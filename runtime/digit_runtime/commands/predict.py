@@ -79,6 +79,7 @@ def predict(
     with one digit, or a folder of such; the output then names them in a third column,
     File. Images are centred as MNIST's were; dark on bright or bright on dark is found out.
     """
+    from digit_runtime.device import usable_cpus
     from digit_runtime.engines.table import why_last_resort
     from digit_runtime.errors import PixelsError
     from digit_runtime.inputs.kaggle_csv import read_labels
@@ -96,7 +97,9 @@ def predict(
         if source.files and invert:
             raise click.UsageError("--invert is not for images: their colours are found out")
         # From here on rows are read ahead, while the engine starts and while it predicts.
-        batches = stack.enter_context(prefetch(oriented(source.batches, invert, transpose)))
+        batches = stack.enter_context(
+            prefetch(oriented(source.tasks, invert, transpose), min(2, usable_cpus()))
+        )
         with native_stderr_silenced():
             classifier = load(
                 model,

@@ -4,8 +4,10 @@ from typing import Final
 
 NPY: Final = "a NumPy array"
 ZIP: Final = "a zip archive"
+PARQUET: Final = "a Parquet file"
 _STARTS: Final = {
     b"\x93NUMPY": NPY,
+    b"PAR1": PARQUET,
     b"PK\x03\x04": ZIP,
     b"\x89PNG": "a PNG image",
     b"\xff\xd8\xff": "a JPEG image",
@@ -13,6 +15,9 @@ _STARTS: Final = {
     b"BM": "a BMP image",
     b"II*\x00": "a TIFF image",
     b"MM\x00*": "a TIFF image",
+    b"\x89HDF": "an HDF5 file",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook (save it as CSV)",
+    b"%PDF": "a PDF",
     b"RIFF": "a WebP image",
     b"\xff\xfe": "UTF-16 text",
     b"\xfe\xff": "UTF-16 text",

@@ -1,39 +1,31 @@
 """Kaggle's CSV files, cut between lines; a bad line is set aside and the others are read.
 
-Lines of the plain form go through `inputs.csv_parser`. All else goes to `PixelCsv`, so what
-is a digit, and what is said of what is not, is the same as in digit-predict, except that a
-label column is ignored whatever it holds.
+What is a digit, and what is said of what is not, is the same as in digit-predict (see
+`inputs.csv_rows`), except that a label column is ignored whatever it holds.
 """
 
 import codecs
 import gzip
 import io
-import re
 import sys
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import numpy as np
 
 from digit_runtime.batch.parts import BadRow, Part, Rows, opened
 from digit_runtime.batch.sources import Source
-from digit_runtime.contract import PIXELS, Pixels
+from digit_runtime.contract import PIXELS
 from digit_runtime.errors import PixelsError
-from digit_runtime.inputs.csv_blocks import GZIP_MAGIC, LONGEST_LINE
-from digit_runtime.inputs.csv_parser import parse
-from digit_runtime.inputs.kaggle_csv import PixelCsv
+from digit_runtime.inputs.csv_blocks import LONGEST_LINE
+from digit_runtime.inputs.csv_layout import Layout, read_layout
+from digit_runtime.inputs.csv_rows import read_rows
+from digit_runtime.inputs.csv_source import GZIP_MAGIC
 
 _EXPECTED: Final = "a CSV of digits"
 _BLOCK: Final = 1 << 20
 # A row has 784 cells of at least one digit, each followed by a comma or the line's end.
 _SHORTEST_ROW: Final = 2 * PIXELS
-# As many as `digit_runtime.inputs.csv_parser` is fastest with.
-_LINES: Final = 64
-_HEADER: Final = ",".join(f"pixel{index}" for index in range(PIXELS)).encode()
-_ROW_MESSAGE: Final = re.compile(r"row 1(?:, column (\w+):)? (.*)")
 
 
 class LineCounter:
@@ -88,14 +80,14 @@ def read(part: Part) -> Generator[Rows, None, int]:
         zipped = raw.read(len(GZIP_MAGIC)) == GZIP_MAGIC
         raw.seek(0)
         with io.BufferedReader(gzip.GzipFile(fileobj=raw) if zipped else raw) as stream:
-            body, labels = _layout(stream.read(LONGEST_LINE), name)
+            body, layout = _layout(stream.read(LONGEST_LINE), name)
             start = max(part.start, body)
             stream.seek(start)
             counter = LineCounter()
             done, held = part.before, list[BadRow]()
             length = sys.maxsize if zipped else part.stop - start
             for block in _blocks(stream, length, counter, name):
-                rows = _parse(block, labels, done)
+                rows = _rows(block, layout, done, name)
                 done += block.count(b"\n")
                 total = counter.lines if part.rows is None else part.rows
                 # A blank line is a row only if a line that is not blank follows.
@@ -109,29 +101,16 @@ def read(part: Part) -> Generator[Rows, None, int]:
     return total
 
 
-def _layout(head: bytes, name: str) -> tuple[int, int]:
-    """Return where the first row of a file starts, and how many columns of labels it has.
-
-    Args:
-        head: The file's first bytes, at least its first line.
-        name: Of the file.
+def _layout(head: bytes, name: str) -> tuple[int, Layout]:
+    """Return where the first row of a file starts, and how to read it, by its first bytes.
 
     Raises:
         PixelsError: This is not a CSV of digits.
     """
+    mark = len(codecs.BOM_UTF8) * head.startswith(codecs.BOM_UTF8)
     first = head[: head.find(b"\n") + 1] or head
-    zeros = b",".join([b"0"] * (first.count(b",") + 1))
-    with _file(b"".join([first.rstrip(b"\r\n"), b"\n", zeros, b"\n"] * bool(first))) as path:
-        try:
-            with PixelCsv(path) as csv:
-                try:
-                    rows = sum(len(pixels) for pixels, _ in csv)
-                except PixelsError:  # The first line is a row, a bad one.
-                    rows = 2
-        except PixelsError as error:
-            raise PixelsError(str(error).replace(str(path), name)) from error
-    mark = codecs.BOM_UTF8
-    return len(first if rows == 1 else mark * first.startswith(mark)), int(csv.has_labels)
+    layout = read_layout(first[mark:], name)
+    return len(first) if layout.header else mark, layout
 
 
 def _blocks(stream: Any, length: int, counter: LineCounter, name: str) -> Iterator[bytes]:
@@ -151,54 +130,8 @@ def _blocks(stream: Any, length: int, counter: LineCounter, name: str) -> Iterat
         yield rest + b"\n"
 
 
-def _parse(block: bytes, labels: int, before: int) -> Rows:
-    lines = block.split(b"\n")[:-1]
-    good = np.ones(len(lines), bool)
-    pixels: list[Pixels] = []
-    bad: list[BadRow] = []
-    for first in range(0, len(lines), _LINES):
-        some = lines[first : first + _LINES]
-        values = parse(b"\n".join(some) + b"\n", PIXELS + labels)
-        if values is not None:
-            pixels.append(values[:, labels:])
-            continue
-        for index, outcome in enumerate(_carefully(some, labels), start=first):
-            if isinstance(outcome, BadRow):
-                good[index] = False
-                bad.append(outcome._replace(row=before + index + 1))
-            else:
-                pixels.append(outcome)
-    whole = np.concatenate(pixels) if pixels else np.empty((0, PIXELS), np.uint8)
-    return Rows(np.flatnonzero(good) + before + 1, np.ascontiguousarray(whole), bad)
-
-
-def _carefully(lines: list[bytes], labels: int) -> list[Pixels | BadRow]:
-    """Return uint8 ``[1, 784]`` for each line, or why not."""
-    if labels:
-        lines = [line if not line.strip() else b"0," + line.partition(b",")[2] for line in lines]
-    together = _pixels(lines, labels)
-    if not isinstance(together, BadRow) and len(together) == len(lines):
-        return list(together[:, None])
-    return [_pixels([line], labels) for line in lines]
-
-
-def _pixels(lines: list[bytes], labels: int) -> Pixels | BadRow:
-    """Return what `PixelCsv` makes of these lines, or what it says of a single one."""
-    if not lines[-1].strip():
-        return BadRow(0, "", "is blank; remove that line")
-    with _file(b"\n".join([b"label," * labels + _HEADER, *lines])) as path:
-        try:
-            with PixelCsv(path) as csv:
-                return np.concatenate([pixels for pixels, _ in csv])
-        except PixelsError as error:
-            reason = str(error).removeprefix(f"{path}: ")
-            found = _ROW_MESSAGE.fullmatch(reason)
-            return BadRow(0, found[1] or "", found[2]) if found else BadRow(0, "", reason)
-
-
-@contextmanager
-def _file(content: bytes) -> Iterator[Path]:
-    with TemporaryDirectory(prefix="digit-batch-") as folder:
-        path = Path(folder, "lines.csv")
-        path.write_bytes(content)
-        yield path
+def _rows(block: bytes, layout: Layout, before: int, name: str) -> Rows:
+    rows = read_rows(block, layout, before, name)
+    errors = [bad.error for bad in rows.bad]
+    bad = [BadRow(error.row or 0, error.column or "", error.reason) for error in errors]
+    return Rows(rows.numbers, np.ascontiguousarray(rows.pixels), bad)
