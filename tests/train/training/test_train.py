@@ -43,7 +43,8 @@ def test_a_model_directory_is_made(run: Run, data: Path, digits: tuple[Pixels, L
     result = run(train, "--model", "mlp", "--data", data, *options)
     assert result.exit_code == 0, result.output
     assert sorted(os.listdir("mlp")) == [
-        "history.csv", "history.png", "manifest.json", "model.keras",
+        "held-out.csv", "held-out.png", "history.csv", "history.png", "manifest.json",
+        "model.keras",
     ]  # fmt: skip
     manifest = Manifest.read(Path("mlp"))
     training = manifest.provenance["training"]

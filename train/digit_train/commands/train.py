@@ -2,11 +2,16 @@
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 from digit_runtime.commands.command import DigitCommand
 
 from digit_train.commands import options
+
+if TYPE_CHECKING:
+    from digit_train.training.finished import Finished
 
 
 @click.command(
@@ -30,7 +35,14 @@ from digit_train.commands import options
     is_flag=True,
     help="Replace the model that --out holds; its exports and its card go with it.",
 )
+@click.option(
+    "--more-epochs",
+    type=click.IntRange(min=1),
+    help="Go on with the finished model in --out for so many epochs, by its own recipe.",
+)
+@click.pass_context
 def train(
+    ctx: click.Context,
     model: str,
     data: Path,
     recipe: str,
@@ -39,15 +51,22 @@ def train(
     resume: bool,
     out: Path | None,
     replace: bool,
+    more_epochs: int | None,
 ) -> None:
     """Train one of the two networks, from a CSV to a model directory.
 
     Each epoch is checkpointed; a killed training goes on with --resume. What --out held
     before stays until the new model is complete, and is not replaced unasked.
+
+    The rows held out are scored: accuracy, confusions, and in held-out.csv and held-out.png
+    those that were hardest.
     """
-    from digit_train.training.folder import holds_model
+    from digit_train.training.folder import holds_model, listed
 
     out = out or Path("artifacts") / model
+    if more_epochs:
+        _refuse_beside_more_epochs(ctx)
+        replace = replace or not listed(out)
     # Who resumes was asked when the training began.
     if holds_model(out) and not (replace or resume or (out / "checkpoint").exists()):
         raise click.UsageError(
@@ -66,11 +85,44 @@ def train(
             err=True,
         )
 
-    manifest = run.train(model, data, out, recipe, epochs, seed, resume, report)
+    finished = _finished(model, out) if more_epochs else None
+    manifest = run.train(
+        model, data, out, recipe, more_epochs or epochs, seed, resume, report, finished
+    )
     training = manifest.provenance["training"]
+    click.echo(_held_out_text(training["held_out"], out))
     click.echo(f"model                {out / 'model.keras'}")
-    click.echo(f"validation accuracy  {training['validation_accuracy']:.4%}")
     if training["test_accuracy"] is not None:
         click.echo(f"test accuracy        {training['test_accuracy']:.4%}")
     click.echo(f"training time        {training['wall_s']:.0f} s ({training['cpu_s']:.0f} CPU s)")
-    click.echo(f"next                 digit-export --model {out / 'model.keras'}")
+    click.echo(f"next                 digit-export --model {out / 'model.keras'} --data {data}")
+
+
+def _refuse_beside_more_epochs(ctx: click.Context) -> None:
+    for name in ("recipe", "epochs", "seed"):
+        if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            raise click.UsageError(
+                f"--more-epochs goes on by the model's own recipe and seed: leave out --{name}"
+            )
+
+
+def _finished(model: str, out: Path) -> "Finished":
+    from digit_train.training.finished import Finished
+
+    finished = Finished.read(out)
+    if finished.model != model:
+        raise click.UsageError(f"{out}: holds the {finished.model}, not the {model}")
+    return finished
+
+
+def _held_out_text(held_out: dict[str, Any], out: Path) -> str:
+    import numpy as np
+    from digit_runtime.predicting.score import Score
+
+    low, high = held_out["confidence_interval_95"]
+    return (
+        f"{held_out['rows']:,} rows were held out of the training:\n"
+        f"{Score(np.array(held_out['confusion']))}\n"
+        f"95 % interval of the accuracy: {low:.2%} to {high:.2%}\n"
+        f"hardest rows         {out / 'held-out.csv'}, {out / 'held-out.png'}"
+    )

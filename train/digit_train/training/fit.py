@@ -37,6 +37,7 @@ def fit(
     checkpoint: Checkpoint,
     resume: bool,
     report: Callable[[Epoch], None],
+    start: tuple[keras.Model, list[Epoch]] | None = None,
 ) -> tuple[keras.Model, list[Epoch]]:
     """Train to the end of the recipe, or go on from the checkpoint's last epoch.
 
@@ -49,6 +50,7 @@ def fit(
         checkpoint: Where each epoch is saved.
         resume: Whether to start from what is saved there.
         report: Called after each epoch.
+        start: A network and its history, where the recipe goes on with one; else a new one.
 
     Raises:
         TrainingError: The loss is no longer a number.
@@ -57,6 +59,8 @@ def fit(
     count = split(recipe, len(pixels))
     if resume:
         model, history = checkpoint.load()
+    elif start:
+        model, history = start
     else:
         scale = (
             models.min_max(pixels[:count]) if recipe.scaling == "min-max" else models.rescaling()

@@ -38,6 +38,24 @@ def write_csv(history: list[Epoch], path: Path) -> None:
         stream.write(text.getvalue().encode())
 
 
+def read_csv(path: Path) -> list[Epoch]:
+    """Read what `write_csv` wrote.
+
+    Raises:
+        OSError: There is no such file, or it cannot be read.
+        ValueError: It holds something else.
+    """
+    with path.open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    try:
+        return [
+            Epoch(int(row.pop("epoch")), **{key: float(value) for key, value in row.items()})
+            for row in rows
+        ]
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{path}: is not a history of digit-train") from error
+
+
 def draw(history: list[Epoch], path: Path, title: str) -> None:
     """Draw loss and error rate over the epochs, training and validation, as a PNG.
 

@@ -87,6 +87,21 @@ class Recipe:
         )
         return replace(self, phases=tuple(phases))
 
+    def followed_by(self, *lengths: int) -> "Recipe":
+        """Return the recipe with more phases of so many epochs, each like its last one.
+
+        A constant rate stays. A one-cycle schedule ended at nothing; what follows it rises
+        only to a tenth of its peak, since the network is trained already.
+        """
+        last = self.phases[-1]
+        like = replace(
+            last,
+            learning_rate=last.learning_rate * (1 if last.schedule == "constant" else 0.1),
+            augmentation=last.augmentation and replace(last.augmentation, ramp_epochs=0),
+        )
+        more = (replace(like, epochs=epochs) for epochs in lengths)
+        return replace(self, phases=(*self.phases, *more))
+
     def at(self, epoch: int) -> tuple[Phase, int]:
         """Return the phase of an epoch, and the epoch's number in it, both from 1."""
         for phase in self.phases:

@@ -17,6 +17,8 @@ from digit_runtime.storage.atomic import replacing, writing
 
 from digit_train.training import fit, folder, history, models
 from digit_train.training.checkpoint import Checkpoint, ResumeError
+from digit_train.training.finished import Finished
+from digit_train.training.held_out import HeldOut
 from digit_train.training.recipes import RECIPES
 
 TOOLS = ("tensorflow", "keras", "numpy")
@@ -31,8 +33,9 @@ def train(
     seed: int = 0,
     resume: bool = False,
     report: Callable[[history.Epoch], None] = lambda epoch: None,
+    finished: Finished | None = None,
 ) -> Manifest:
-    """Train and publish ``model.keras``, ``history.csv``, ``history.png``, ``manifest.json``.
+    """Train and publish a model directory: the network, its history, what it gets wrong.
 
     What `out` held before is untouched until the training has ended. Then the exports of an
     older model and its card go, too: they do not belong to the new one.
@@ -46,14 +49,22 @@ def train(
         seed: Of everything that is random.
         resume: Continue the training interrupted in `out`.
         report: Called after each epoch.
+        finished: A training to go on with for `epochs` more; its recipe and seed are used.
 
     Raises:
         DigitError: Bad data (`PixelsError` and kin), a training that diverged, nothing to
             resume, or an output that cannot be written.
     """
-    recipe = RECIPES[recipe_name, name]
-    if epochs is not None:
-        recipe = recipe.with_epochs(epochs)
+    if finished:
+        finished.check(data)
+        recipe_name, seed, recipe = (
+            finished.recipe_name,
+            finished.seed,
+            finished.recipe(epochs or 1),
+        )
+    else:
+        recipe = RECIPES[recipe_name, name]
+        recipe = recipe if epochs is None else recipe.with_epochs(epochs)
     pixels, labels = read_csv(data)
     if labels is None:
         raise PixelsError(f"{data}: has no label column; training needs train.csv")
@@ -72,22 +83,28 @@ def train(
             f"{checkpoint.folder}: holds an interrupted training; add --resume to continue it, "
             "or delete that folder to start anew"
         )
-    model, epochs_done = fit.fit(name, recipe, pixels, labels, seed, checkpoint, resume, report)
+    start = finished.load() if finished else None
+    model, epochs_done = fit.fit(
+        name, recipe, pixels, labels, seed, checkpoint, resume, report, start
+    )
     model = models.folded(model)
+    held_out = _held_out(model, pixels, labels, fit.split(recipe, len(pixels)))
     training = {
         "recipe": recipe_name,
         "seed": seed,
         "epochs": recipe.epochs,
+        **({"more_epochs": [*finished.added, epochs or 1]} if finished else {}),
         "data": identity["data"],
         "validation_rows": len(pixels) - fit.split(recipe, len(pixels)),
         "validation_accuracy": epochs_done[-1].val_accuracy,
+        "held_out": held_out.as_json(),
         "test_accuracy": test_accuracy(model, data.parent),
         "wall_s": round(sum(epoch.wall_s for epoch in epochs_done), 1),
         "cpu_s": round(sum(epoch.cpu_s for epoch in epochs_done), 1),
         "machine": f"{cpu_name()}, {usable_cpus()} CPUs",
         "settings": asdict(recipe),
     }
-    manifest = publish(name, model, epochs_done, training, out)
+    manifest = publish(name, model, epochs_done, training, out, held_out)
     checkpoint.remove()
     return manifest
 
@@ -98,11 +115,12 @@ def publish(
     epochs: list[history.Epoch],
     training: dict[str, Any],
     out: Path,
+    held_out: HeldOut,
 ) -> Manifest:
     """Write the model directory, the manifest last; remove what was made of an older model."""
     with folder.locked(out):
         older = folder.listed(out)
-        manifest = _write(name, model, epochs, training, out)
+        manifest = _write(name, model, epochs, training, out, held_out)
         folder.remove(older)
     return manifest
 
@@ -113,6 +131,7 @@ def _write(
     epochs: list[history.Epoch],
     training: dict[str, Any],
     out: Path,
+    held_out: HeldOut,
 ) -> Manifest:
     out.mkdir(parents=True, exist_ok=True)
     target = out / "model.keras"
@@ -123,6 +142,7 @@ def _write(
         named.replace(fresh)
     history.write_csv(epochs, out / "history.csv")
     history.draw(epochs, out / "history.png", f"{name}, recipe {training['recipe']}")
+    held_out.write(out)
     manifest = Manifest(
         name=name,
         provenance={
@@ -139,6 +159,11 @@ def _write(
     with writing(out / MANIFEST_NAME) as stream:
         stream.write(manifest.to_json().encode())
     return manifest
+
+
+def _held_out(model: keras.Model, pixels: Pixels, labels: Labels, first: int) -> HeldOut:
+    probabilities = model.predict(pixels[first:], batch_size=500, verbose=0)
+    return HeldOut(first + 1, pixels[first:], labels[first:], probabilities)
 
 
 def test_accuracy(model: keras.Model, folder: Path) -> float | None:
