@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from digit_runtime.contract import DIGITS, Pixels, default_names
 from digit_runtime.errors import DigitError, EngineError, ModelFileError
-from digit_runtime.models.manifest import ModelFile, verify_file
+from digit_runtime.models.manifest import ModelFile, read_verified
 
 from digit_export.convert.targets import Target
 from digit_export.errors import ConversionError, KerasModelError
@@ -98,7 +98,7 @@ def export(job: ExportJob) -> list[Outcome]:
 
 def _is_there(source: Source, entry: ModelFile) -> bool:
     try:
-        verify_file(source.directory / entry.path, entry)
+        read_verified(source.directory / entry.path, entry)
     except DigitError:
         return False
     return True

@@ -36,15 +36,15 @@ class Classifier:
     def __init__(self, file: FoundFile, engine: str, threads: int = 0) -> None:
         """Verify `file` against its manifest and load it; 0 threads means all usable CPUs."""
         chosen = engine_for(file.format, engine)
-        file.verify()
-        stamp.check_contract(file.path)
+        content = file.read()
+        stamp.check_contract(file.format, content, file.path)
         self.path: Path = file.path
         self.model = file.model
         self.format = file.format
         self.precision = file.precision
         self.engine = chosen.name
         self.threads = threads or usable_cpus()
-        session = chosen.open(file.path, self.threads)
+        session = chosen.open(content, file.path, self.threads)
         self._run = session.run
         self.labels = file.labels or default_names(session.classes)
         if len(self.labels) != session.classes:

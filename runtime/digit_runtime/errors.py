@@ -115,3 +115,8 @@ def explained(name: str, expected: str) -> Iterator[None]:
             raise InputReadError(f"{name}: cannot be read: {error.strerror}") from error
         reason = " ".join(str(error).split()) or type(error).__name__
         raise PixelsError(f"{name}: cannot be read as {expected}: {reason}") from error
+
+
+def first_line(error: BaseException) -> str:
+    """Return what another maker's exception says, short enough to be quoted in a line."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]

@@ -16,7 +16,7 @@ from digit_export.convert.targets import select
 from digit_export.publish.outcome import UP_TO_DATE
 from digit_runtime import load
 from digit_runtime.engines.table import engine_for
-from digit_runtime.models.manifest import Manifest, verify_file
+from digit_runtime.models.manifest import Manifest, read_verified
 
 Run = Any
 PATHS = [target.path("mlp") for target in select("all", "all")]
@@ -27,7 +27,7 @@ def test_every_target_is_exported_and_listed_with_its_hash(exported: Run) -> Non
     manifest = Manifest.read(exported.directory)
     assert [file.path for file in manifest.files] == PATHS
     for file in manifest.files:
-        verify_file(exported.directory / file.path, file)
+        read_verified(exported.directory / file.path, file)
 
 
 def test_the_table_has_a_line_for_every_target(exported: Run) -> None:

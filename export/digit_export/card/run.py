@@ -24,7 +24,7 @@ def write(
     labels: Labels,
     report: Callable[[str], None] = lambda line: None,
 ) -> Path:
-    """Evaluate the model's int8 file, record it in the manifest, and write card and pictures.
+    """Evaluate the model's smallest file, record it in the manifest, and write card and pictures.
 
     Args:
         directory: A model directory with exported files.
@@ -36,12 +36,12 @@ def write(
         The path of the card.
 
     Raises:
-        ModelNotFoundError: No manifest, or no int8 file.
+        ModelNotFoundError: No manifest, or no exported file.
         ModelFileError: A model of other classes.
         DigitError: The file cannot be used, or something cannot be written.
     """
     manifest = Manifest.read(directory)
-    files = find_all(directory.name, precision="int8", artifacts=directory.parent)
+    files = find_all(directory.name, artifacts=directory.parent)
     # Not what is faster at this moment: the figures depend on no clock.
     first = preferred(files)[0]
     classifier = Classifier(first.file, first.engine.name)

@@ -12,7 +12,7 @@ from digit_train.commands import options
 from digit_export.commands import class_names as class_names_option
 from digit_export.commands import scale as scale_option
 from digit_export.commands import tolerance
-from digit_export.convert.targets import FORMATS, LIMITS, PRECISIONS
+from digit_export.convert.targets import LIMITS, formats, precisions
 from digit_export.keras_model.scale import PixelRange
 
 
@@ -21,10 +21,10 @@ from digit_export.keras_model.scale import PixelRange
     epilog="Example:  digit-export --model cnn --format onnx --precision int8",
 )
 @click.option(
-    "--format", "format_", type=click.Choice([*FORMATS, "all"]), default="all", show_default=True
+    "--format", "format_", type=click.Choice([*formats(), "all"]), default="all", show_default=True
 )
 @click.option(
-    "--precision", type=click.Choice([*PRECISIONS, "all"]), default="all", show_default=True
+    "--precision", type=click.Choice([*precisions(), "all"]), default="all", show_default=True
 )
 @click.option(
     "--model",

@@ -8,8 +8,8 @@ import flatbuffers
 import numpy as np
 import onnx
 from digit_runtime.contract import CONTRACT_VERSION, DIGITS, NAMED_CLASSES
-from digit_runtime.formats.stamp import PREFIX, TFLITE_NAME
-from digit_runtime.formats.tflite_file import IDENTIFIER
+from digit_runtime.formats.stamp import PREFIX
+from digit_runtime.formats.tflite_file import IDENTIFIER, STAMP
 
 from digit_export.quiet import quiet
 
@@ -75,7 +75,7 @@ def _to_tflite(content: bytes, facts: Mapping[str, str]) -> bytes:
     text = json.dumps(facts, ensure_ascii=False, sort_keys=True)
     buffer.data = np.frombuffer(text.encode(), np.uint8)
     entry = schema.MetadataT()
-    entry.name, entry.buffer = TFLITE_NAME, len(model.buffers)
+    entry.name, entry.buffer = STAMP, len(model.buffers)
     model.buffers.append(buffer)
     model.metadata = [*(model.metadata or []), entry]
     builder = _Builder(len(content) + 4096)

@@ -80,8 +80,16 @@ TARGETS: Final = (
         companion_name="digit_predict.h",
     ),
 )
-FORMATS: Final = tuple(dict.fromkeys(target.format for target in TARGETS))
-PRECISIONS: Final = tuple(dict.fromkeys(target.precision for target in TARGETS))
+
+
+def formats() -> list[str]:
+    """Return the containers of the table, each once."""
+    return list(dict.fromkeys(target.format for target in TARGETS))
+
+
+def precisions() -> list[str]:
+    """Return the precisions of the table, each once."""
+    return list(dict.fromkeys(target.precision for target in TARGETS))
 
 
 def select(format: str, precision: str) -> list[Target]:

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from digit_runtime.checks.model_file import READERS, inspect
+from digit_runtime.checks.model_file import inspect
 from digit_runtime.classifier import Classifier
 from digit_runtime.contract import Pixels, Probabilities
 from digit_runtime.engines.table import engine_for
+from digit_runtime.formats.table import format_of
 from digit_runtime.loading.load import load
 from digit_runtime.models.manifest import Parity
 from digit_runtime.terminal import progress
@@ -78,7 +79,7 @@ def check(
         path = Path(folder) / Path(target.path(name)).name
         path.write_bytes(content)
         # What is published under a name must be that, whatever its answers are.
-        misses = inspect(path).complaints if path.suffix in READERS else []
+        misses = inspect(path).complaints if format_of(target.format).layers else []
         # Not the engine that is faster at this moment: the figures depend on no clock.
         engine = engine_for(target.format).name
         with quiet():

@@ -16,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 from digit_runtime.contract import Labels, Pixels
 from digit_runtime.errors import DigitError
-from digit_runtime.models.manifest import Manifest, verify_file
+from digit_runtime.models.manifest import Manifest, read_verified
 from digit_runtime.storage.records import field, parse
 
 from digit_export.parity.parity import Comparison
@@ -119,8 +119,8 @@ def read(directory: Path, manifest: Manifest) -> dict[str, dict[str, Evidence]]:
         if described is None:
             return {}
         path = directory / described.path
-        verify_file(path, described)
-        return field(parse(path.read_bytes()), "files", dict[str, dict[str, Evidence]])
+        content = read_verified(path, described)
+        return field(parse(content), "files", dict[str, dict[str, Evidence]])
     except DigitError:
         return {}
 

@@ -168,7 +168,7 @@ def _change(change: int) -> str:
 
 def _calibration(rows: Sequence[_Row]) -> str:
     """Draw the quantized files, or all if there are none: others lie on the line of Keras."""
-    drawn = [row for row in rows if row[0].precision in ("int8", "dynamic")] or rows
+    drawn = [row for row in rows if "max_difference" not in row[0].gate] or rows
     return '<div class="columns">' + "".join(
         f"<figure style='margin:0'><figcaption>{escape(_name(file))}</figcaption>"
         + page_plots.reliability({"keras": found.keras_reliability, "file": found.reliability})

@@ -14,6 +14,7 @@ from digit_runtime.device import Machine
 from digit_runtime.engines.table import ENGINES, Engine
 from digit_runtime.errors import DigitError
 from digit_runtime.formats import onnx_file
+from digit_runtime.formats.precisions import rank
 from digit_runtime.loading import auto
 from digit_runtime.models.folder import FoundFile, files_of, find_all
 
@@ -84,7 +85,7 @@ def engines(files: Sequence[FoundFile], machine: Machine) -> list[EngineState]:
         files: What to try them on.
         machine: Decides what can be installed.
     """
-    return [_engine(engine, files, machine) for engine in ENGINES]
+    return [_engine(engine, files, machine) for engine in ENGINES if not engine.on_request]
 
 
 def choices(artifacts: Path, names: Sequence[str], states: Sequence[EngineState]) -> list[Choice]:
@@ -110,7 +111,7 @@ def intact_files(artifacts: Path, names: Sequence[str]) -> list[FoundFile]:
 
 def _is_intact(file: FoundFile) -> bool:
     try:
-        file.verify()
+        file.read()
     except DigitError:
         return False
     return True
@@ -123,7 +124,7 @@ def notes(
     files: Sequence[FoundFile],
 ) -> list[str]:
     """Return what is worth knowing or doing, the most urgent first."""
-    found = [f"{auto.model}: {auto.error}" for auto in chosen if auto.error]
+    found = [f"{choice.model}: {choice.error}" for choice in chosen if choice.error]
     found += [
         f"{state.name} is installed but does not work: {state.state}; predict with another "
         "--engine, or install another version"
@@ -150,9 +151,9 @@ def _engine(engine: Engine, files: Sequence[FoundFile], machine: Machine) -> Eng
     return EngineState(engine.name, engine.format, _version(package), state, pip_line)
 
 
-def _rank(file: FoundFile) -> tuple[bool, int]:
-    # int8 is what predicts by default; an old engine may read that and not the others.
-    return (file.precision != "int8", file.path.stat().st_size)
+def _rank(file: FoundFile) -> tuple[int, int]:
+    # What predicts by default first; an old engine may read that and not the others.
+    return (rank(file.precision), file.path.stat().st_size)
 
 
 def _pip_line(engine: Engine, machine: Machine) -> str | None:
@@ -207,7 +208,7 @@ def _choice(artifacts: Path, name: str, broken: Sequence[str]) -> Choice:
         failed = [pair for pair, trial in chosen.trials if trial.failure]
         usable = [p for p in chosen.pairs if p.engine.name not in broken and p not in failed]
         if usable:
-            usable[0].file.verify()
+            usable[0].file.read()
     except DigitError as error:
         return Choice(name, error=str(error))
     measured = tuple(
@@ -244,8 +245,8 @@ def _int8_notes(machine: Machine, files: Sequence[FoundFile]) -> list[str]:
 
 def _has_wide_weights(path: Path) -> bool:
     try:
-        constants = onnx_file.read(path).constants.values()
-    except DigitError:
+        constants = onnx_file.read(path.read_bytes(), path).constants.values()
+    except (DigitError, OSError):
         return False
     return any(
         array.dtype == np.int8

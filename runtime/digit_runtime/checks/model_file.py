@@ -4,23 +4,19 @@ A layer is an operator with weights, a convolution or a product of matrices. It 
 int8 if its weights are and its input is, or is quantized to int8 before it multiplies.
 """
 
+import hashlib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from digit_runtime.errors import ModelFileError
 from digit_runtime.formats import stamp
-from digit_runtime.formats.layers import Layer
-from digit_runtime.formats.onnx_layers import layers_of_onnx
-from digit_runtime.formats.tflite_layers import layers_of_tflite
-from digit_runtime.models.folder import PRECISIONS, find
-from digit_runtime.models.manifest import sha256_of
-
-# Less than all, since in others' models an engine may keep a small layer in float.
-_MOSTLY: Final = 0.9
-READERS: Final = {".onnx": layers_of_onnx, ".tflite": layers_of_tflite}
+from digit_runtime.formats.layers import Layer, share_of_int8, share_of_weights
+from digit_runtime.formats.precisions import KNOWN, NAMES
+from digit_runtime.formats.table import format_of
+from digit_runtime.models.folder import find
 
 
 @dataclass(frozen=True)
@@ -44,6 +40,7 @@ class Inspection:
         metadata: What digit-export wrote into the file.
         called: The precision that its manifest or its name states, if any.
         complaints: Where the file is not what it is called.
+        unknown: Whether this version knows no precision that is called so.
     """
 
     path: str
@@ -62,6 +59,7 @@ class Inspection:
     metadata: Mapping[str, str] = field(default_factory=dict)
     called: str | None = None
     complaints: list[str] = field(default_factory=list)
+    unknown: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """Return it as plain data."""
@@ -75,65 +73,35 @@ def inspect(path: Path) -> Inspection:
         ModelNotFoundError: There is no such file.
         ModelFileError: It is damaged, or neither ONNX nor TFLite.
     """
-    called = find(path).precision or _named(path)
-    if path.suffix not in READERS:
-        raise ModelFileError(f"{path}: is neither .onnx nor .tflite")
-    contents = READERS[path.suffix](path)
+    file = find(path)
+    called = file.precision or _named(path)
+    content = file.read()
+    contents = format_of(file.format).read_layers(content, path)
+    if contents is None:
+        raise ModelFileError(f"{path}: a .{file.format} file does not tell what it holds")
     layers = contents.layers
     macs = [layer.macs for layer in layers if layer.macs is not None]
     whole = sum(macs) if layers and len(macs) == len(layers) else None
+    known = next((precision for precision in KNOWN if precision.name == called), None)
     return Inspection(
         path=str(path),
-        format=path.suffix[1:],
-        bytes=path.stat().st_size,
-        sha256=sha256_of(path),
+        format=file.format,
+        bytes=len(content),
+        sha256=hashlib.sha256(content).hexdigest(),
         version=contents.version,
         inputs=contents.inputs,
         outputs=contents.outputs,
         operators=dict(sorted(contents.operators.items())),
         parameters=sum(layer.weights + layer.biases for layer in layers),
         macs=whole,
-        weights=_weights(layers),
-        int8_macs=_int8_macs(layers) if whole else None,
+        weights=share_of_weights(layers),
+        int8_macs=share_of_int8(layers) if whole else None,
         activations=_activations(layers),
-        metadata=stamp.read(path),
+        metadata=stamp.read(file.format, content),
         called=called,
-        complaints=complaints(called, layers) if called else [],
+        complaints=known.complaints(layers) if known else [],
+        unknown=called is not None and known is None,
     )
-
-
-def complaints(called: str, layers: list[Layer]) -> list[str]:
-    """Say in words where layers are not of the precision that the file is called by."""
-    share = _weights(layers)
-    if called in ("int8", "dynamic"):
-        wanted, least = "int8", _MOSTLY if called == "int8" else 0.0
-    elif called in ("float16", "float32"):
-        wanted, least = called, _MOSTLY
-    else:
-        return []
-    found = []
-    have = share.get(wanted, 0.0)
-    if have < least or not have:
-        found.append(f"is called {called}, but {have:.0%} of its weights are {wanted}")
-    if called == "int8":
-        int8 = _int8_macs(layers)
-        if int8 is not None and int8 < _MOSTLY:
-            found.append(f"is called int8, but {int8:.0%} of its multiplications are of int8")
-    return found
-
-
-def _weights(layers: list[Layer]) -> dict[str, float]:
-    counts: Counter[str] = Counter()
-    for layer in layers:
-        counts[layer.weight_type] += layer.weights
-    whole = sum(counts.values())
-    return {name: count / whole for name, count in counts.most_common()} if whole else {}
-
-
-def _int8_macs(layers: list[Layer]) -> float | None:
-    """Return the share of int8 in the multiplications that are known; None if none are."""
-    whole = sum(layer.macs or 0 for layer in layers)
-    return sum(layer.macs or 0 for layer in layers if layer.is_int8) / whole if whole else None
 
 
 def _activations(layers: list[Layer]) -> str:
@@ -146,4 +114,4 @@ def _activations(layers: list[Layer]) -> str:
 def _named(path: Path) -> str | None:
     """Return the precision in a file's name, such as that of cnn-int8.onnx."""
     last = path.stem.rpartition("-")[2]
-    return last if last in PRECISIONS else None
+    return last if last in NAMES else None

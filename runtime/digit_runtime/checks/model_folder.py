@@ -5,6 +5,7 @@ from typing import Any
 
 from digit_runtime.contract import DIGITS
 from digit_runtime.engines.table import ENGINES
+from digit_runtime.formats.precisions import NAMES
 from digit_runtime.models.manifest import Manifest, ModelFile, file_state
 
 
@@ -34,6 +35,7 @@ def describe_engines() -> list[dict[str, Any]]:
             "extra": None if engine.last_resort else f"digit-runtime[{engine.extra}]",
         }
         for engine in ENGINES
+        if not engine.on_request
     ]
 
 
@@ -44,6 +46,9 @@ def _file(directory: Path, entry: ModelFile) -> dict[str, Any]:
         "path": entry.path,
         "format": entry.format,
         "precision": entry.precision,
+        "precision_known": entry.precision in NAMES,
+        "gate": dict(entry.gate),
+        "tolerance": dict(entry.tolerance),
         "bytes": entry.bytes,
         "sha256": entry.sha256,
         "state": file_state(directory / entry.path, entry),

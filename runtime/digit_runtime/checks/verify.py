@@ -5,8 +5,9 @@ is intact can still answer otherwise: another CPU's instructions, another versio
 engine, an engine built by someone else. No labels are needed, and no data set.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -20,26 +21,43 @@ from digit_runtime.models.folder import FoundFile, files_of
 from digit_runtime.models.manifest import Manifest, file_state
 from digit_runtime.models.reference import Golden, described
 
+# What a file without a recorded gate is held to: digit-export's loosest.
+UNRECORDED: Final[Mapping[str, float]] = {"min_agreement": 0.997}
+_CHANCE: Final = 0.01
+
 
 @dataclass(frozen=True)
 class Tolerance:
-    """How far the answers may be from Keras's; None leaves that free."""
+    """How far the answers may be from Keras's on some rows; None leaves that free."""
 
     difference: float | None = None
     """Of any probability."""
-    changed: float | None = None
-    """Fraction of the rows whose most probable digit is another."""
+    changed: int | None = None
+    """How many rows may have another digit."""
+
+    @classmethod
+    def of(cls, gate: Mapping[str, float], rows: int) -> "Tolerance":
+        """Return what a file that passed `gate` may do on so many other rows.
+
+        The share of changed answers was measured on thousands of rows; on few, more than
+        that share can still be chance: as many as a file at the limit would change in
+        99 of 100 draws.
+        """
+        agreement = gate.get("min_agreement")
+        changed = None if agreement is None else _likely(rows, 1 - agreement)
+        difference = gate.get("max_difference")
+        # A changed answer that an allowed difference explains is a tie.
+        return cls(difference, changed if difference is None else None)
 
 
-# As digit-export's gates, but for the share of changed digits: that is 0.3 % there, of
-# thousands of rows, which two digits of the 100 here can still be chance under.
-_QUANTIZED: Final = Tolerance(changed=0.02)
-TOLERANCES: Final = {
-    "float32": Tolerance(difference=1e-4),
-    "float16": Tolerance(difference=1e-2),
-    "dynamic": _QUANTIZED,
-    "int8": _QUANTIZED,
-}
+def _likely(rows: int, share: float) -> int:
+    """Return the least k that a binomial count of `rows` exceeds in `_CHANCE` of all draws."""
+    below = 0.0
+    for count in range(rows):
+        below += math.comb(rows, count) * share**count * (1 - share) ** (rows - count)
+        if below >= 1 - _CHANCE:
+            return count
+    return rows
 
 
 @dataclass(frozen=True)
@@ -73,6 +91,10 @@ class Check:
     changed: int | None = None
     differences: tuple[Difference, ...] = ()
     failure: str | None = None
+    gate: Mapping[str, float] = field(default_factory=dict)
+    """The limits that the file was published under, and is held to here."""
+    tolerance: Mapping[str, float] = field(default_factory=dict)
+    """Those of them that --tolerance gave."""
     obstacle: str | None = None
     """Why nothing was checked, though the engine is there."""
 
@@ -173,7 +195,8 @@ def check(candidate: Candidate, reference: Golden) -> Check:
     if not np.isfinite(predicted).all():
         failure = "has probabilities that are not numbers"
         return Check(*about, candidate.engine, rows, failure=failure)
-    tolerance = TOLERANCES.get(file.precision or "", _QUANTIZED)
+    gate = (file.entry.gate if file.entry else None) or UNRECORDED
+    tolerance = Tolerance.of(gate, rows)
     differences = _differences(reference.probabilities, predicted, tolerance)
     changed = sum(found.expected != found.predicted for found in differences)
     largest = float(np.abs(predicted - reference.probabilities).max())
@@ -185,6 +208,8 @@ def check(candidate: Candidate, reference: Golden) -> Check:
         changed,
         tuple(differences),
         _failure(tolerance, largest, changed, rows),
+        gate,
+        file.entry.tolerance if file.entry else {},
     )
 
 
@@ -206,6 +231,6 @@ def _differences(
 def _failure(tolerance: Tolerance, largest: float, changed: int, rows: int) -> str | None:
     if tolerance.difference is not None and largest > tolerance.difference:
         return f"differs by {largest:.1e}, more than {tolerance.difference:.0e}"
-    if tolerance.changed is not None and changed > tolerance.changed * rows:
-        return f"{changed} of {rows} digits changed, more than {tolerance.changed:.0%}"
+    if tolerance.changed is not None and changed > tolerance.changed:
+        return f"{changed} of {rows} digits changed, more than {tolerance.changed}"
     return None

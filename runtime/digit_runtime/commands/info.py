@@ -8,6 +8,7 @@ import click
 
 from digit_runtime.commands import options
 from digit_runtime.commands.command import DigitCommand
+from digit_runtime.formats.table import format_names
 from digit_runtime.terminal import table
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def info(model: str | None, artifacts: Path | None, as_json: bool) -> None:
     multiplications, what is stored and computed in int8, and what digit-export wrote into
     it. Exit status 1 if it is not what its name or its manifest calls it.
     """
-    if model and Path(model).suffix in (".onnx", ".tflite"):
+    if model and Path(model).suffix.removeprefix(".") in format_names():
         return _file(Path(model), as_json)
     from digit_runtime.checks.model_folder import describe_engines, describe_model
     from digit_runtime.models.folder import artifacts_folder, model_directory, model_names
@@ -68,6 +69,7 @@ def _file_text(found: "Inspection") -> str:
         "file": f"{found.path}, {found.bytes:,} bytes",
         "sha256": found.sha256,
         "format": f"{found.format}, {version} {found.version}",
+        "precision": (found.called or "not told") + found.unknown * " (unknown precision)",
         "takes": "; ".join(found.inputs),
         "gives": "; ".join(found.outputs),
         "parameters": f"{found.parameters:,} (weights and biases of layers)",
@@ -101,6 +103,7 @@ def _text(model: dict[str, Any]) -> str:
     rows = [
         [
             file["path"],
+            file["precision"] + " (unknown)" * (not file["precision_known"]),
             f"{file['bytes'] / 1000:,.0f}",
             *(
                 "-" if file[kind].get(split) is None else f"{file[kind][split]:.2%}"
@@ -113,8 +116,8 @@ def _text(model: dict[str, Any]) -> str:
     ]
     if not rows:
         return "\n".join([*lines, "", "no exported files yet: run digit-export"])
-    header = ["file", "size kB", "test accuracy", "agrees with Keras", "state"]
-    return "\n".join([*lines, "", table(header, rows)])
+    header = ["file", "precision", "size kB", "test accuracy", "agrees with Keras", "state"]
+    return "\n".join([*lines, "", table(header, rows, left=2)])
 
 
 def _engines(engines: list[dict[str, Any]]) -> str:

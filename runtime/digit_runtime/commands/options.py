@@ -6,8 +6,9 @@ from typing import Any, TypeVar
 
 import click
 
-from digit_runtime.engines.table import ENGINES, FORMATS
-from digit_runtime.models.folder import PRECISIONS
+from digit_runtime.engines.table import ENGINES
+from digit_runtime.formats.precisions import NAMES as PRECISIONS
+from digit_runtime.formats.table import format_names
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -25,12 +26,14 @@ def artifacts(command: F) -> F:
 def format_and_precision(command: F) -> F:
     """Add --format and --precision."""
     command = click.option(
-        "--precision", type=click.Choice(PRECISIONS), help="[default: int8, or the smallest there]"
+        "--precision",
+        help=f"{', '.join(PRECISIONS)}, or another that the manifest has.  "
+        "[default: int8, or the smallest there]",
     )(command)
     return click.option(
         "--format",
         "format_",
-        type=click.Choice(FORMATS),
+        type=click.Choice(format_names()),
         help="[default: the one that is faster here]",
     )(command)
 

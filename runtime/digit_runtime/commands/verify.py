@@ -9,21 +9,22 @@ import click
 
 from digit_runtime.commands import options
 from digit_runtime.commands.command import DigitCommand
-from digit_runtime.engines.table import ENGINES, FORMATS
-from digit_runtime.models.folder import PRECISIONS, artifacts_folder, model_directory, model_names
+from digit_runtime.engines.table import ENGINES
+from digit_runtime.formats.table import format_names
+from digit_runtime.models.folder import artifacts_folder, model_directory, model_names
 from digit_runtime.terminal import native_stderr_silenced, table, track
 
 if TYPE_CHECKING:
     from digit_runtime.checks.verify import Check, Report
 
 _ROWS_SHOWN = 10
-_HEADER = ["file", "engine", "result", "rows", "difference", "other digits"]
+_HEADER = ["file", "engine", "result", "held to", "rows", "difference", "other digits"]
 
 
 @click.command(cls=DigitCommand, epilog="Example:  digit-verify cnn")
 @click.argument("models", metavar="[MODEL]...", nargs=-1)
-@click.option("--format", "format_", type=click.Choice(FORMATS), help="[default: all]")
-@click.option("--precision", type=click.Choice(PRECISIONS), help="[default: all]")
+@click.option("--format", "format_", type=click.Choice(format_names()), help="[default: all]")
+@click.option("--precision", help="[default: all]")
 @click.option(
     "--engine",
     "engines",
@@ -44,9 +45,9 @@ def verify(
     """Check on this device that models answer as Keras did where they were trained.
 
     Runs the digits that each model carries through its files, on every installed engine,
-    and compares with the probabilities that Keras gave them: float32 files may differ by
-    0.0001, float16 files by 0.01, and quantized files may see another digit in 2 % of the
-    rows. Also checks the hash of every file. Exit status 1 if anything fails.
+    and holds each to the gate that it was published under, which its manifest records:
+    how far probabilities may be from Keras's, or how many of these rows may get another
+    answer. Also checks the hash of every file. Exit status 1 if anything fails.
 
     MODEL is a name under --artifacts or a model directory; without it, all are checked.
     """
@@ -95,7 +96,7 @@ def verify(
 
 def _text(report: "Report") -> str:
     rows = [_cells(check) for check in report.checks]
-    lines = [f"{report.name}  ({report.folder})", table(_HEADER, rows, left=3)]
+    lines = [f"{report.name}  ({report.folder})", table(_HEADER, rows, left=4)]
     for check in report.checks:
         name = f"{check.path} on {check.engine}"
         lines += [f"{name}: {check.failure}"] * (check.failure is not None)
@@ -117,12 +118,24 @@ def _text(report: "Report") -> str:
 
 def _cells(check: "Check") -> list[str]:
     if check.engine is None:
-        return [check.path, "-", "not run: no engine installed", "-", "-", "-"]
+        return [check.path, "-", "not run: no engine installed", "-", "-", "-", "-"]
     return [
         check.path,
         check.engine,
         "not run" if check.obstacle else "FAILED" if check.failure else "OK",
+        _gate(check),
         str(check.rows),
         "-" if check.max_difference is None else f"{check.max_difference:.1e}",
         "-" if check.changed is None else str(check.changed),
     ]
+
+
+def _gate(check: "Check") -> str:
+    """Return in words what the answers were held to, and whether --tolerance set it."""
+    words = {
+        "max_difference": "difference {:g}",
+        "min_agreement": "{:.1%} same",
+    }
+    limits = [text.format(check.gate[key]) for key, text in words.items() if key in check.gate]
+    given = " (--tolerance)" * any(key in check.tolerance for key in words)
+    return (", ".join(limits) or "-") + given

@@ -54,12 +54,12 @@ class CompiledSession:
         return probabilities
 
 
-def open(path: Path, threads: int) -> Session:
-    """Compile `path` and load the result once for each thread."""
+def open(content: bytes, path: Path, threads: int) -> Session:
+    """Compile the file and load the result once for each thread."""
     compiler = engine_for("c").installed_package() or ""
     try:
-        source = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        source = content.decode()
+    except UnicodeDecodeError as error:
         raise ModelFileError(f"{path}: cannot be read: {error}") from error
     found = _SIGNATURE.search(source)
     classes = int(found[1]) if found else 0

@@ -4,11 +4,10 @@ import threading
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from digit_runtime.contract import CLASSES, PIXELS, Pixels, Probabilities
+from digit_runtime.contract import PIXELS, Pixels, Probabilities
+from digit_runtime.engines.signature import Tensor, classes_of
 from digit_runtime.engines.table import Session
-from digit_runtime.errors import ContractError, EngineError, EngineNotInstalledError, ModelFileError
+from digit_runtime.errors import EngineError, EngineNotInstalledError, ModelFileError, first_line
 
 try:
     from ai_edge_litert.interpreter import Interpreter
@@ -37,7 +36,7 @@ class LiteRTSession:
                 self._interpreter.invoke()
                 probabilities: Probabilities = self._interpreter.get_tensor(self._output)
             except (RuntimeError, ValueError) as error:
-                raise EngineError(f"litert failed: {_first_line(error)}") from error
+                raise EngineError(f"litert failed: {first_line(error)}") from error
         return probabilities
 
     def _resize(self, rows: int) -> None:
@@ -48,38 +47,30 @@ class LiteRTSession:
         self._rows = rows
 
 
-def open(path: Path, threads: int) -> Session:
-    """Load `path` with that many threads."""
+def open(content: bytes, path: Path, threads: int) -> Session:
+    """Load the file with that many threads."""
     try:
-        interpreter = Interpreter(model_content=path.read_bytes(), num_threads=threads)
+        interpreter = Interpreter(model_content=content, num_threads=threads)
         interpreter.allocate_tensors()
-    except (RuntimeError, ValueError, OSError) as error:
-        raise ModelFileError(f"{path}: not a readable TFLite file: {_first_line(error)}") from error
+    except (RuntimeError, ValueError) as error:
+        raise ModelFileError(f"{path}: not a readable TFLite file: {first_line(error)}") from error
     except SystemError as error:
         # tflite_runtime was built for the numpy of its time, and says so in this way only.
         package = Interpreter.__module__.split(".")[0]
         raise EngineNotInstalledError(
             f'{package} does not work with this numpy: pip install "numpy<2"'
         ) from error
-    inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
-    kinds = _signature(inputs), _signature(outputs)
-    classes = kinds[1][0][1][-1] if outputs and kinds[1][0][1] else 0
-    expected = [(np.uint8, [-1, PIXELS])], [(np.float32, [-1, classes])]
-    if kinds != expected or classes not in CLASSES:
-        raise ContractError(
-            f"{path}: maps {_describe(inputs)} to {_describe(outputs)}; "
-            f"expected uint8 [N, {PIXELS}] to float32 [N, classes]: export it with digit-export"
+    inputs, outputs = map(
+        _tensors, (interpreter.get_input_details(), interpreter.get_output_details())
+    )
+    return LiteRTSession(interpreter, classes_of(path, inputs, outputs))
+
+
+def _tensors(details: list[dict[str, Any]]) -> list[Tensor]:
+    return [
+        Tensor(
+            detail["dtype"].__name__,
+            tuple(None if size < 0 else int(size) for size in detail["shape_signature"]),
         )
-    return LiteRTSession(interpreter, classes)
-
-
-def _signature(tensors: list[dict[str, Any]]) -> list[tuple[type, list[int]]]:
-    return [(tensor["dtype"], list(tensor["shape_signature"])) for tensor in tensors]
-
-
-def _describe(tensors: list[dict[str, Any]]) -> str:
-    return " and ".join(f"{kind.__name__} {shape}" for kind, shape in _signature(tensors))
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n", 1)[0][:200]
+        for detail in details
+    ]

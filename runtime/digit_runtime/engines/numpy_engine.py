@@ -9,10 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from digit_runtime.contract import CLASSES, PIXELS, Pixels, Probabilities
+from digit_runtime.contract import PIXELS, Pixels, Probabilities
 from digit_runtime.engines.numpy_program import Program, compile
+from digit_runtime.engines.signature import Tensor, classes_of
 from digit_runtime.engines.table import Session
-from digit_runtime.errors import ContractError, EngineError, ModelFileError, UnsupportedModelError
+from digit_runtime.errors import EngineError, ModelFileError, UnsupportedModelError
 from digit_runtime.formats import onnx_file
 
 # Enough to notice a graph whose batch is not free.
@@ -37,21 +38,10 @@ class NumpySession:
         return probabilities
 
 
-def open(path: Path, threads: int) -> Session:
-    """Load `path`; `threads` has no effect."""
-    graph = onnx_file.read(path)
-    classes = graph.outputs[0].shape[-1] if graph.outputs and graph.outputs[0].shape else 0
-    if not (
-        [(value.type, value.shape[1:]) for value in graph.inputs] == [("uint8", (PIXELS,))]
-        and isinstance(graph.inputs[0].shape[0], str)
-        and [(value.type, value.shape[1:]) for value in graph.outputs] == [("float", (classes,))]
-        and isinstance(classes, int)
-        and classes in CLASSES
-    ):
-        raise ContractError(
-            f"{path}: maps {_describe(graph.inputs)} to {_describe(graph.outputs)}; "
-            f"expected uint8 [N, {PIXELS}] to float [N, classes]: export it with digit-export"
-        )
+def open(content: bytes, path: Path, threads: int) -> Session:
+    """Load the file; `threads` has no effect."""
+    graph = onnx_file.read(content, path)
+    classes = classes_of(path, _tensors(graph.inputs), _tensors(graph.outputs))
     try:
         session = NumpySession(compile(graph), classes)
         session.run(np.zeros((_TRIAL_ROWS, PIXELS), np.uint8))
@@ -63,5 +53,11 @@ def open(path: Path, threads: int) -> Session:
     return session
 
 
-def _describe(values: tuple[onnx_file.Value, ...]) -> str:
-    return " and ".join(map(str, values)) or "nothing"
+def _tensors(values: tuple[onnx_file.Value, ...]) -> list[Tensor]:
+    return [
+        Tensor(
+            {"float": "float32"}.get(value.type, value.type),
+            tuple(size if isinstance(size, int) else None for size in value.shape),
+        )
+        for value in values
+    ]

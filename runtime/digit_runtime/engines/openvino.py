@@ -7,9 +7,10 @@ from typing import Any, Final
 
 import openvino
 
-from digit_runtime.contract import CLASSES, PIXELS, Pixels, Probabilities
+from digit_runtime.contract import Pixels, Probabilities
+from digit_runtime.engines.signature import Tensor, classes_of
 from digit_runtime.engines.table import Session
-from digit_runtime.errors import ContractError, EngineError, ModelFileError
+from digit_runtime.errors import EngineError, ModelFileError
 
 _SETTINGS: Final = {
     "PERFORMANCE_HINT": "LATENCY",
@@ -42,45 +43,31 @@ class OpenVinoSession:
         return probabilities
 
 
-def open(path: Path, threads: int) -> Session:
-    """Load `path` with that many threads."""
+def open(content: bytes, path: Path, threads: int) -> Session:
+    """Load the file with that many threads."""
     core = openvino.Core()
     try:
         # As bytes, so that only the ONNX frontend tries them and no other file is read.
-        model = core.read_model(path.read_bytes())
+        model = core.read_model(content)
     except Exception as error:
         raise ModelFileError(f"{path}: not a readable ONNX file: {_last_line(error)}") from error
-    if not (
-        _matches(model.inputs, openvino.Type.u8, range(PIXELS, PIXELS + 1))
-        and _matches(model.outputs, openvino.Type.f32, CLASSES)
-    ):
-        raise ContractError(
-            f"{path}: maps {_describe(model.inputs)} to {_describe(model.outputs)}; "
-            f"expected uint8 [N, {PIXELS}] to float [N, classes]: export it with digit-export"
-        )
+    classes = classes_of(path, _tensors(model.inputs), _tensors(model.outputs))
     try:
         settings = _SETTINGS | {"INFERENCE_NUM_THREADS": threads}
         compiled = core.compile_model(model, "CPU", settings)
-        classes = model.outputs[0].partial_shape[1].get_length()
         return OpenVinoSession(compiled.create_infer_request(), classes)
     except Exception as error:
         raise ModelFileError(f"{path}: openvino cannot use it: {_last_line(error)}") from error
 
 
-def _matches(values: Sequence[Any], kind: Any, sizes: range) -> bool:
-    if len(values) != 1 or values[0].element_type != kind:
-        return False
-    shape = values[0].partial_shape
-    return (
-        len(shape) == 2
-        and shape[0].is_dynamic
-        and shape[1].is_static
-        and shape[1].get_length() in sizes
-    )
-
-
-def _describe(values: Sequence[Any]) -> str:
-    return " and ".join(f"{v.element_type.to_string()} {v.partial_shape}" for v in values)
+def _tensors(values: Sequence[Any]) -> list[Tensor]:
+    return [
+        Tensor(
+            value.element_type.to_dtype().name,
+            tuple(size.get_length() if size.is_static else None for size in value.partial_shape),
+        )
+        for value in values
+    ]
 
 
 def _last_line(error: Exception) -> str:

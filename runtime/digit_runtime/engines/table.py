@@ -13,6 +13,7 @@ from typing import Final, Protocol
 
 from digit_runtime.contract import Pixels, Probabilities
 from digit_runtime.errors import EngineNotInstalledError
+from digit_runtime.formats.table import format_of
 
 
 class Session(Protocol):
@@ -43,7 +44,8 @@ class Engine:
     extra: str
     """``pip install "digit-runtime[extra]"`` installs it; empty for what is always there."""
     module: str
-    """Holds ``open(path: Path, threads: int) -> Session``."""
+    """Holds ``open(content: bytes, path: Path, threads: int) -> Session``; the path is for
+    messages."""
     programs: tuple[str, ...] = ()
     """Programs that will do in place of packages, the preferred one first."""
 
@@ -51,6 +53,11 @@ class Engine:
     def last_resort(self) -> bool:
         """Whether it is for devices without any other engine: always there, but slow."""
         return not self.extra and not self.programs
+
+    @property
+    def on_request(self) -> bool:
+        """Whether its files are left alone unless they are asked for."""
+        return format_of(self.format).on_request
 
     @property
     def pip_line(self) -> str:
@@ -67,15 +74,15 @@ class Engine:
                 return package
         return None
 
-    def open(self, path: Path, threads: int) -> Session:
-        """Load a model file.
+    def open(self, content: bytes, path: Path, threads: int) -> Session:
+        """Load a model file from its bytes, so that those that were checked are those that run.
 
         Raises:
             EngineNotInstalledError: It is not there, or does not start.
             ModelFileError: The file is damaged or not of this format.
             ContractError: Its inputs or outputs are not the contract's.
         """
-        session: Session = self.implementation().open(path, threads)
+        session: Session = self.implementation().open(content, path, threads)
         return session
 
     def implementation(self) -> ModuleType:
@@ -110,21 +117,13 @@ ENGINES: Final = (
         "digit_runtime.engines.litert",
     ),
     Engine("numpy", "onnx", ("numpy",), "", "digit_runtime.engines.numpy_engine"),
+    Engine("c", "c", (), "", "digit_runtime.engines.c", ("cc", "gcc", "clang")),
 )
-# Never used where nobody asks for their format: what they run is not data but a program.
-ON_REQUEST: Final = (Engine("c", "c", (), "", "digit_runtime.engines.c", ("cc", "gcc", "clang")),)
-ALL: Final = (*ENGINES, *ON_REQUEST)
-FORMATS: Final = tuple(dict.fromkeys(engine.format for engine in ALL))
-
-
-def is_on_request(format: str) -> bool:
-    """Return whether files of that format are left alone unless they are asked for."""
-    return any(engine.format == format for engine in ON_REQUEST)
 
 
 def engines_for(format: str) -> list[Engine]:
     """Return the installed engines that read `format`, the preferred one first."""
-    return [e for e in ALL if e.format == format and e.installed_package()]
+    return [e for e in ENGINES if e.format == format and e.installed_package()]
 
 
 def engine_for(format: str, name: str = "auto") -> Engine:
@@ -133,7 +132,7 @@ def engine_for(format: str, name: str = "auto") -> Engine:
     Raises:
         EngineNotInstalledError: There is none; says the pip command.
     """
-    able = [e for e in ALL if e.format == format and name in ("auto", e.name)]
+    able = [e for e in ENGINES if e.format == format and name in ("auto", e.name)]
     if not able:
         raise EngineNotInstalledError(f"the engine {name} does not read .{format} files")
     for engine in able:
@@ -151,7 +150,7 @@ def engine_for(format: str, name: str = "auto") -> Engine:
 
 def why_last_resort(name: str) -> str | None:
     """Return why the engine of that name must do and what to do, if it is the last resort."""
-    (used,) = (e for e in ALL if e.name == name)
+    (used,) = (e for e in ENGINES if e.name == name)
     if not used.last_resort:
         return None
     faster = [e for e in ENGINES if e.format == used.format and not e.last_resort]

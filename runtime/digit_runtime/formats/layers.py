@@ -1,6 +1,7 @@
 """What `digit_runtime.checks.model_file` learns of a file from whoever reads its format."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -43,3 +44,18 @@ class Contents:
     outputs: list[str]
     operators: Mapping[str, int]
     layers: list[Layer]
+
+
+def share_of_weights(layers: Sequence[Layer]) -> dict[str, float]:
+    """Return the share of the weights that is stored in each type, the largest first."""
+    counts: Counter[str] = Counter()
+    for layer in layers:
+        counts[layer.weight_type] += layer.weights
+    whole = sum(counts.values())
+    return {name: count / whole for name, count in counts.most_common()} if whole else {}
+
+
+def share_of_int8(layers: Sequence[Layer]) -> float | None:
+    """Return the share of int8 in the multiplications that are known; None if none are."""
+    whole = sum(layer.macs or 0 for layer in layers)
+    return sum(layer.macs or 0 for layer in layers if layer.is_int8) / whole if whole else None

@@ -67,19 +67,25 @@ class Graph:
     opset: int = 0
 
 
-def read(path: Path) -> Graph:
-    """Read a file.
+def read(content: bytes, path: Path) -> Graph:
+    """Read a file's bytes; `path` is for the messages.
 
     Raises:
         UnsupportedModelError: It has an attribute of a kind that is not implemented.
         ModelFileError: It is not an ONNX file, is damaged, or uses what this cannot read.
     """
     try:
-        return parse(path.read_bytes())
+        return parse(content)
     except UnsupportedModelError as error:
         raise UnsupportedModelError(f"{path}: cannot be computed: {error}") from error
-    except (ModelFileError, OSError) as error:
+    except ModelFileError as error:
         raise ModelFileError(f"{path}: not a readable ONNX file: {error}") from error
+
+
+def metadata(content: bytes) -> dict[str, str]:
+    """Return a file's metadata_props; raises ModelFileError."""
+    entries = Message(memoryview(content)).messages(14)
+    return {entry.text(1): entry.text(2) for entry in entries}
 
 
 def parse(content: bytes) -> Graph:

@@ -18,9 +18,9 @@ _LAYERS: Final = ("Conv", "ConvInteger", "Gemm", "MatMul", "MatMulInteger")
 _BETWEEN: Final = ("Cast", "DequantizeLinear", "Identity", "Reshape", "Transpose")
 
 
-def layers_of_onnx(path: Path) -> Contents:
+def layers_of_onnx(content: bytes, path: Path) -> Contents:
     """Read an .onnx file; raises ModelFileError."""
-    graph = onnx_file.read(path)
+    graph = onnx_file.read(content, path)
     makers = {output: node for node in graph.nodes for output in node.outputs}
     sizes = _output_sizes(graph)
     layers = []

@@ -4,6 +4,7 @@ Field numbers and enumerations are those of TFLite's schema.fbs, version 3
 (https://github.com/tensorflow/tensorflow/blob/master/tensorflow/compiler/mlir/lite/schema/schema.fbs).
 """
 
+import json
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from typing import Final
 from digit_runtime.errors import ModelFileError
 from digit_runtime.formats.flatbuffer import Table
 
+STAMP: Final = "digit"
+"""The name of the metadata buffer that is digit-export's."""
 IDENTIFIER: Final = b"TFL3"
 TYPES: Final[Mapping[int, str]] = {
     0: "float32", 1: "float16", 2: "int32", 3: "uint8", 4: "int64", 6: "bool", 7: "int16",
@@ -61,26 +64,26 @@ class Graph:
     operators: tuple[Operator, ...]
 
 
-def read(path: Path) -> Graph:
-    """Read a file's first subgraph.
+def read(content: bytes, path: Path) -> Graph:
+    """Read a file's first subgraph; `path` is for the messages.
 
     Raises:
         ModelFileError: It is not a TFLite file, or damaged.
     """
     try:
-        return _graph(_model(path))
-    except (ModelFileError, OSError, struct.error) as error:
+        return _graph(_model(content))
+    except (ModelFileError, struct.error) as error:
         raise ModelFileError(f"{path}: not a readable TFLite file: {error}") from error
 
 
-def metadata(path: Path) -> dict[str, bytes]:
+def metadata(content: bytes) -> dict[str, bytes]:
     """Return the contents of a file's metadata buffers, by name.
 
     Raises:
-        ModelFileError: As for `read`.
+        ModelFileError: It is not a TFLite file, or damaged.
     """
     try:
-        model = _model(path)
+        model = _model(content)
         buffers = list(model.tables(4))
         found = {}
         for entry in model.tables(6):
@@ -89,15 +92,22 @@ def metadata(path: Path) -> dict[str, bytes]:
                 raise ModelFileError(f"has no buffer {index}")
             found[entry.text(0)] = bytes(buffers[index].data(0))
         return found
-    except (ModelFileError, OSError, struct.error) as error:
-        raise ModelFileError(f"{path}: not a readable TFLite file: {error}") from error
+    except struct.error as error:
+        raise ModelFileError(f"is damaged: {error}") from error
 
 
-def _model(path: Path) -> Table:
-    content = memoryview(path.read_bytes())
-    if bytes(content[4:8]) != IDENTIFIER:
+def stamp(content: bytes) -> dict[str, str]:
+    """Return what digit-export wrote into its own metadata buffer; raises as `metadata`."""
+    text = metadata(content).get(STAMP)
+    found = json.loads(text.decode()) if text else {}
+    return {key: str(value) for key, value in found.items()} if isinstance(found, dict) else {}
+
+
+def _model(content: bytes) -> Table:
+    view = memoryview(content)
+    if bytes(view[4:8]) != IDENTIFIER:
         raise ModelFileError(f"does not begin as one, with {IDENTIFIER.decode()}")
-    return Table.root(content)
+    return Table.root(view)
 
 
 def _graph(model: Table) -> Graph:

@@ -12,9 +12,9 @@ from digit_runtime.formats.layers import INT8, QUANTIZED_HERE, Contents, Layer
 _LAYERS: Final = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 
 
-def layers_of_tflite(path: Path) -> Contents:
+def layers_of_tflite(content: bytes, path: Path) -> Contents:
     """Read a .tflite file; raises ModelFileError."""
-    graph = tflite_file.read(path)
+    graph = tflite_file.read(content, path)
     # float16 weights are stored as such, and dequantized by an operator of their own.
     made_from = {
         operator.outputs[0]: operator.inputs[0]

@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from digit_runtime.device import cpu_name, usable_cpus
-from digit_runtime.engines.table import ALL, ENGINES, Engine, engine_for, engines_for
-from digit_runtime.errors import ModelFileError
+from digit_runtime.engines.table import ENGINES, Engine, engine_for, engines_for
+from digit_runtime.formats import precisions
 from digit_runtime.measuring.speed import Trial
-from digit_runtime.models.folder import PRECISIONS, FoundFile
+from digit_runtime.models.folder import FoundFile
 
 # Two engines this close change places from one measurement to the next; the table decides.
 _TIE: Final = 0.95
@@ -67,7 +67,7 @@ def preferred(files: Sequence[FoundFile], engine: str = "auto") -> list[Pair]:
         formats = [file.format for file in files]
         # Raises, and says what to install.
         engine_for(next((f for f in formats if f in readable), formats[0]), engine)
-    return sorted(pairs, key=lambda pair: (*_rank(pair), ALL.index(pair.engine)))
+    return sorted(pairs, key=lambda pair: (*_rank(pair), ENGINES.index(pair.engine)))
 
 
 def choose(
@@ -101,11 +101,7 @@ def choose(
 
 
 def _rank(pair: Pair) -> tuple[bool, int]:
-    known = pair.file.precision in PRECISIONS
-    return (
-        pair.engine.last_resort,
-        PRECISIONS.index(pair.file.precision) if known else len(PRECISIONS),
-    )
+    return pair.engine.last_resort, precisions.rank(pair.file.precision)
 
 
 def _by_speed(pairs: list[Pair], measured: list[tuple[Pair, Trial]], threads: int) -> Choice:
@@ -147,7 +143,7 @@ def _trials(leaders: Sequence[Pair], threads: int, anew: bool) -> tuple[list[Tri
         if trial.python() is None:
             return [], "this program is no Python that could start another"
         for pair in leaders:
-            pair.file.verify()
+            pair.file.read()
         try:
             trials = trial.run([(p.file.path, p.engine.name) for p in leaders], threads)
         except OSError as error:
@@ -203,9 +199,4 @@ def _version(engine: Engine) -> str:
 
 
 def _sha256(file: FoundFile) -> str:
-    if file.entry:
-        return file.entry.sha256
-    try:
-        return hashlib.sha256(file.path.read_bytes()).hexdigest()
-    except OSError as error:
-        raise ModelFileError(f"{file.path}: cannot be read: {error.strerror}") from error
+    return file.entry.sha256 if file.entry else hashlib.sha256(file.read()).hexdigest()

@@ -6,12 +6,10 @@ from pathlib import Path
 from typing import Final
 
 from digit_runtime.contract import DIGITS
-from digit_runtime.engines.table import FORMATS, is_on_request
-from digit_runtime.errors import DigitError, ModelNotFoundError
-from digit_runtime.models.manifest import MANIFEST_NAME, Manifest, ModelFile, verify_file
+from digit_runtime.errors import DigitError, ModelFileError, ModelNotFoundError
+from digit_runtime.formats.table import format_names, format_of
+from digit_runtime.models.manifest import MANIFEST_NAME, Manifest, ModelFile, read_verified
 
-# Smallest and fastest first: what a user who does not say gets.
-PRECISIONS: Final = ("int8", "dynamic", "float16", "float32")
 _ENVIRONMENT: Final = "DIGIT_ARTIFACTS"
 
 
@@ -31,10 +29,18 @@ class FoundFile:
         """The precision that the manifest states, if any."""
         return self.entry.precision if self.entry else None
 
-    def verify(self) -> None:
-        """Check size and hash against the manifest; see `manifest.verify_file`."""
+    def read(self) -> bytes:
+        """Return its bytes, whose size and hash are those of the manifest, if there is one.
+
+        Raises:
+            ModelFileError: See `manifest.read_verified`.
+        """
         if self.entry:
-            verify_file(self.path, self.entry)
+            return read_verified(self.path, self.entry)
+        try:
+            return self.path.read_bytes()
+        except OSError as error:
+            raise ModelFileError(f"{self.path}: cannot be read: {error.strerror}") from error
 
 
 def artifacts_folder(given: Path | None = None) -> Path:
@@ -83,7 +89,7 @@ def files_of(directory: Path, format: str | None = None) -> list[FoundFile]:
         FoundFile(directory / entry.path, entry.format, manifest.name, entry, labels)
         for entry in manifest.files
         if (directory / entry.path).is_file()
-        and (entry.format == format if format else not is_on_request(entry.format))
+        and (entry.format == format if format else not format_of(entry.format).on_request)
     ]
 
 
@@ -99,7 +105,7 @@ def find_all(
         ModelNotFoundError: No such file; says which there are.
         ManifestError: The manifest is damaged.
     """
-    if Path(model).suffix.lstrip(".") in FORMATS:
+    if Path(model).suffix.lstrip(".") in format_names():
         return [find(model, format, precision)]
     folder = artifacts_folder(artifacts)
     directory = folder / model

@@ -192,8 +192,8 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def verify_file(path: Path, file: ModelFile) -> None:
-    """Check that the bytes at `path` are those that `file` describes.
+def read_verified(path: Path, file: ModelFile) -> bytes:
+    """Return the bytes at `path`, which are those that `file` describes.
 
     Raises:
         ModelNotFoundError: There is no such file.
@@ -216,12 +216,13 @@ def verify_file(path: Path, file: ModelFile) -> None:
             f"{path}: differs from the file its manifest describes (sha256); "
             "copy or export it again"
         )
+    return data
 
 
 def file_state(path: Path, file: ModelFile) -> str:
-    """Return "intact", "damaged" or "not here"; see `verify_file`."""
+    """Return "intact", "damaged" or "not here"; see `read_verified`."""
     try:
-        verify_file(path, file)
+        read_verified(path, file)
     except ModelNotFoundError:
         return "not here"
     except ModelFileError:

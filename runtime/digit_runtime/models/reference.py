@@ -1,5 +1,6 @@
 """The digits a comparison runs on: a CSV's, or those that a model carries."""
 
+import io
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from digit_runtime.contract import CLASSES, DIGITS, Labels, Pixels, Probabilitie
 from digit_runtime.errors import ManifestError, ModelNotFoundError, PixelsError
 from digit_runtime.inputs.kaggle_csv import read_labels
 from digit_runtime.inputs.open import read_pixels
-from digit_runtime.models.manifest import MANIFEST_NAME, Manifest, ModelFile, verify_file
+from digit_runtime.models.manifest import MANIFEST_NAME, Manifest, ModelFile, read_verified
 
 REFERENCE_NAME = "reference.npz"
 
@@ -55,20 +56,19 @@ def reference(directory: Path) -> tuple[Pixels, None]:
         ModelNotFoundError: The model carries none.
     """
     try:
-        return golden(directory / REFERENCE_NAME).pixels, None
+        return golden_rows(directory).pixels, None
     except ModelNotFoundError as error:
         raise ModelNotFoundError(f"{error}; give --data") from error
 
 
-def golden(path: Path) -> Golden:
-    """Read a reference.npz, as digit-export writes it.
+def read_reference(content: bytes, path: Path) -> Golden:
+    """Read the bytes of a reference.npz, as digit-export writes it.
 
     Raises:
-        ModelNotFoundError: It is missing or damaged.
+        ModelNotFoundError: They are damaged.
     """
     try:
-        # numpy leaves a file that it opened itself open if that turns out to be no zip.
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
+        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
             pixels, probabilities = as_pixels(arrays["pixels"]), arrays["probabilities"]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise ModelNotFoundError(f"{path}: not readable ({error})") from error
@@ -95,8 +95,8 @@ def golden_rows(directory: Path) -> Golden:
         raise ModelNotFoundError(
             f"{directory}: its manifest describes no reference rows; export it again"
         )
-    verify_file(directory / file.path, file)
-    return golden(directory / file.path)
+    path = directory / file.path
+    return read_reference(read_verified(path, file), path)
 
 
 def described(directory: Path, key: str) -> ModelFile | None:

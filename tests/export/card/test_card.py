@@ -54,8 +54,8 @@ def test_an_evaluation_of_another_file_is_not_shown(artifacts: Path) -> None:
 
 def test_the_shipped_cards_are_those_of_their_manifests(artifacts: Path) -> None:
     for name in ("mlp", "cnn"):
-        text = (artifacts / name / "README.md").read_text()
-        assert text == text(Manifest.read(artifacts / name))
+        card = (artifacts / name / "README.md").read_text()
+        assert card == text(Manifest.read(artifacts / name))
 
 
 def test_mistakes_are_one_line(run: Run, copy: Path, rows: list[object]) -> None:

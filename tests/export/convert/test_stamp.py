@@ -89,13 +89,15 @@ def test_a_contract_of_the_future_is_refused(path: str, exported: Run, tmp_path:
 def test_a_file_that_says_nothing_is_taken_by_its_shapes(small_cnn: Any, tmp_path: Path) -> None:
     path = tmp_path / "silent.onnx"
     path.write_bytes(to_onnx.float32(small_cnn, np.zeros((1, 784), np.uint8)))
-    assert read(path) == {}
-    check_contract(path)
+    assert read("onnx", path.read_bytes()) == {}
+    check_contract("onnx", path.read_bytes(), path)
     assert load(path).predict(np.zeros((1, 784), np.uint8)).shape == (1,)
 
 
 def test_other_metadata_of_a_file_is_kept(exported: Run) -> None:
-    assert "min_runtime_version" in tflite_file.metadata(exported.directory / INT8[1])
+    assert "min_runtime_version" in tflite_file.metadata(
+        (exported.directory / INT8[1]).read_bytes()
+    )
 
 
 def test_a_file_that_is_not_of_its_precision_is_not_published(

@@ -17,7 +17,7 @@ from digit_export.report import page
 from digit_runtime import load
 from digit_runtime.contract import Labels, Pixels
 from digit_runtime.engines.table import engine_for
-from digit_runtime.models.manifest import MANIFEST_NAME, Manifest, verify_file
+from digit_runtime.models.manifest import MANIFEST_NAME, Manifest, read_verified
 from onnx import numpy_helper
 from PIL import Image
 
@@ -102,7 +102,7 @@ def test_the_manifest_vouches_for_the_evidence(exported: Run) -> None:
     manifest = Manifest.read(exported.directory)
     described = manifest.described("evidence")
     assert described
-    verify_file(exported.directory / described.path, described)
+    read_verified(exported.directory / described.path, described)
 
 
 def test_the_picture_is_one(exported: Run) -> None:

@@ -14,7 +14,7 @@ from digit_export.publish import publish
 from digit_export.publish.publish import NewFile
 from digit_export.publish.reference import describe, is_intact
 from digit_runtime.errors import OutputError
-from digit_runtime.models.manifest import Manifest, Parity, verify_file
+from digit_runtime.models.manifest import Manifest, Parity, read_verified
 
 PARITY = {"test": Parity(10, 1.0, 0.0, 0.0, 1.0, 1.0)}
 FLOAT32, INT8 = TARGETS[0], TARGETS[3]
@@ -41,7 +41,7 @@ def snapshot(directory: Path) -> dict[str, bytes]:
 def assert_manifest_is_true(directory: Path) -> None:
     manifest = Manifest.read(directory)
     for file in manifest.files:
-        verify_file(directory / file.path, file)
+        read_verified(directory / file.path, file)
     if "reference" in manifest.provenance:
         assert is_intact(directory, manifest)
 

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from digit_runtime.checks.model_file import complaints, inspect
+from digit_runtime.checks.model_file import inspect
 from digit_runtime.commands.info import info
 from digit_runtime.errors import ModelFileError
 from digit_runtime.formats.layers import Layer
+from digit_runtime.formats.precisions import KNOWN
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -77,7 +78,8 @@ def layer(weight: str, activations: str, macs: int | None = 100) -> Layer:
     ],
 )
 def test_a_wrong_label_is_told(called: str, layers: list[Layer], said: list[str]) -> None:
-    found = complaints(called, layers)
+    (precision,) = (known for known in KNOWN if known.name == called)
+    found = precision.complaints(layers)
     assert len(found) == len(said)
     for complaint, part in zip(found, said, strict=True):
         assert part in complaint

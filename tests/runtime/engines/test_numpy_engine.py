@@ -102,7 +102,9 @@ def small(tmp_path_factory: pytest.TempPathFactory, test_digits: Digits) -> Path
 
 
 def both(path: Path, pixels: Pixels) -> tuple[Probabilities, Probabilities]:
-    return numpy_engine.open(path, 1).run(pixels), onnxruntime.open(path, 1).run(pixels)
+    content = path.read_bytes()
+    sessions = numpy_engine.open(content, path, 1), onnxruntime.open(content, path, 1)
+    return sessions[0].run(pixels), sessions[1].run(pixels)
 
 
 @pytest.mark.parametrize("precision", ["float32", "float16", "dynamic", "int8"])
@@ -195,7 +197,8 @@ def test_integers_stay_exact_in_wide_layers(tmp_path: Path, test_digits: Digits)
     sums = bright.astype(np.int64) @ whole.astype(np.int64)
     assert sums.min() > 1 << 24
     expected = sums.astype(np.float32) * np.float32(1e-3) + np.float32(-19_000)
-    np.testing.assert_array_equal(numpy_engine.open(path, 1).run(bright), expected)
+    session = numpy_engine.open(path.read_bytes(), path, 1)
+    np.testing.assert_array_equal(session.run(bright), expected)
 
 
 def test_a_blank_batch_can_be_quantized(small: Path) -> None:
@@ -206,7 +209,7 @@ def test_a_blank_batch_can_be_quantized(small: Path) -> None:
 
 def test_any_number_of_images(small: Path, test_digits: Digits) -> None:
     pixels = test_digits[0][:70]
-    session = numpy_engine.open(small / "int8.onnx", 1)
+    session = numpy_engine.open((small / "int8.onnx").read_bytes(), small / "int8.onnx", 1)
     whole = session.run(pixels)
     for rows in (1, 2, 63):
         np.testing.assert_allclose(session.run(pixels[:rows]), whole[:rows], atol=ROUNDING)
@@ -217,7 +220,7 @@ def test_any_number_of_images(small: Path, test_digits: Digits) -> None:
 
 def test_one_session_serves_many_threads(small: Path, test_digits: Digits) -> None:
     batches = np.array_split(test_digits[0][:300], 23)
-    session = numpy_engine.open(small / "int8.onnx", 1)
+    session = numpy_engine.open((small / "int8.onnx").read_bytes(), small / "int8.onnx", 1)
     alone = [session.run(batch) for batch in batches]
     with ThreadPoolExecutor(8) as pool:
         together = list(pool.map(session.run, batches))
@@ -279,7 +282,7 @@ def test_what_numpy_cannot_compute_is_named(
     path = tmp_path / "small.onnx"
     onnx.save(model, path)
     with pytest.raises(ModelFileError, match=message) as caught:
-        numpy_engine.open(path, 1)
+        numpy_engine.open(path.read_bytes(), path, 1)
     assert "\n" not in str(caught.value)
 
 
@@ -306,13 +309,13 @@ def test_another_contract_is_refused_before_the_operators_are_looked_at(
     path = tmp_path / "other.onnx"
     onnx.save(renamed(edited(operator("Elu"), "Relu"), **changes), path)
     with pytest.raises(ContractError, match=r"maps .* to .*; expected uint8 \[N, 784\]"):
-        numpy_engine.open(path, 1)
+        numpy_engine.open(path.read_bytes(), path, 1)
 
 
 def test_a_result_of_another_shape_is_an_error(
     small: Path, test_digits: Digits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    session = numpy_engine.open(small / "float32.onnx", 1)
+    session = numpy_engine.open((small / "float32.onnx").read_bytes(), small / "float32.onnx", 1)
     with pytest.raises(EngineError, match="numpy failed"):
         session.run(test_digits[0][:2, :700])
     program = dataclasses.replace(session._program, steps=(), output="pixels")  # type: ignore[attr-defined]
@@ -338,7 +341,7 @@ def test_a_damaged_file_is_refused_or_still_answers(
     path = tmp_path_factory.getbasetemp() / "damaged.onnx"
     path.write_bytes(damaged)
     try:
-        session = numpy_engine.open(path, 1)
+        session = numpy_engine.open(path.read_bytes(), path, 1)
     except ModelFileError as error:
         assert str(error).isprintable()
     else:

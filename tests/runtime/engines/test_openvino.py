@@ -23,8 +23,8 @@ def test_shipped_files_answer_as_on_onnxruntime(
     files = [file for file in files_of(artifacts / model) if file.format == "onnx"]
     assert files
     for file in files:
-        ours = openvino.open(file.path, 1).run(pixels)
-        theirs = onnxruntime.open(file.path, 1).run(pixels)
+        ours = openvino.open(file.path.read_bytes(), file.path, 1).run(pixels)
+        theirs = onnxruntime.open(file.path.read_bytes(), file.path, 1).run(pixels)
         assert ours.dtype == np.float32
         difference = np.abs(ours - theirs).max(axis=1)
         exact = file.precision in ("float32", "float16")
@@ -92,7 +92,8 @@ def test_another_contract_is_refused(kind: int, shape: list[str | int], tmp_path
 
 
 def test_a_failing_engine_is_one_line(artifacts: Path, test_digits: Digits) -> None:
-    session = openvino.open(artifacts / "mlp" / "onnx" / "mlp-int8.onnx", 1)
+    path = artifacts / "mlp" / "onnx" / "mlp-int8.onnx"
+    session = openvino.open(path.read_bytes(), path, 1)
     with pytest.raises(EngineError, match="openvino failed: ") as caught:
         session.run(test_digits[0][:2, :700].copy())
     assert "\n" not in str(caught.value)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from digit_runtime import ManifestError, ModelFileError, ModelNotFoundError
-from digit_runtime.models.manifest import Manifest, ModelFile, Parity, verify_file
+from digit_runtime.models.manifest import Manifest, ModelFile, Parity, read_verified
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -77,10 +77,10 @@ def test_errors_name_the_manifest(tmp_path: Path) -> None:
 def test_a_file_is_verified_by_size_and_hash(tmp_path: Path) -> None:
     path = tmp_path / "a"
     with pytest.raises(ModelNotFoundError, match="no such model file"):
-        verify_file(path, FILE)
+        read_verified(path, FILE)
     path.write_bytes(b"ab")
     with pytest.raises(ModelFileError, match="has 2 bytes, its manifest says 3"):
-        verify_file(path, FILE)
+        read_verified(path, FILE)
     path.write_bytes(b"abc")
     with pytest.raises(ModelFileError, match="sha256"):
-        verify_file(path, FILE)
+        read_verified(path, FILE)
