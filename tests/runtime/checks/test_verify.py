@@ -68,7 +68,8 @@ def set_constant(path: Path, name: str, change: Callable[[Array], Array]) -> Non
 def test_shipped_models_answer_as_keras_did(run: Run, artifacts: Path) -> None:
     result = run(verify, "--artifacts", artifacts, "--precision", "int8")
     assert result.exit_code == 0, result.output
-    assert result.stderr == ""
+    # Where it takes long, it says how far it is.
+    assert [line for line in result.stderr.splitlines() if "verifying" not in line] == []
     for engine in ("onnxruntime", "litert", "numpy"):
         assert engine in result.stdout
     assert "FAILED" not in result.stdout
