@@ -15,9 +15,10 @@ from digit_runtime.terminal import terminal_width
 
 if TYPE_CHECKING:
     from digit_runtime.comparison.baseline import Report
+    from digit_runtime.comparison.candidates import Candidate
+    from digit_runtime.comparison.exam import Exam
     from digit_runtime.comparison.goals import Condition, Verdict
     from digit_runtime.comparison.results import Comparison
-    from digit_runtime.contract import Labels
 
 
 class CompareGroup(DigitCommand, click.Group):
@@ -66,8 +67,8 @@ def compare(
     if ctx.invoked_subcommand:
         return
     from digit_runtime.comparison import baseline as older
-    from digit_runtime.comparison import candidates, goals, plot, run
-    from digit_runtime.comparison.rounds import Plan
+    from digit_runtime.comparison import candidates, exam, goals, plot, run
+    from digit_runtime.comparison.measured import Plan
     from digit_runtime.models import reference
     from digit_runtime.models.folder import artifacts_folder, model_names
 
@@ -78,16 +79,30 @@ def compare(
     if with_keras:
         chosen += candidates.keras_candidates(names, folder, keras_python)
     pixels, answers = (
-        reference.from_csv(data, labels, rows or amount.rows, candidates.labels(names, folder))
+        reference.from_csv(data, labels, names=candidates.labels(names, folder))
         if data
         else reference.reference(folder / names[0])
     )
-    _check_measurable(conditions, picture, answers)
+    exams = exam.exams(chosen, data, labels, len(pixels)) if data and answers is not None else {}
+    if most := rows or (amount.rows if quick else None):
+        exams = {
+            one: asked if asked.recorded and not rows else asked.measured(most)
+            for one, asked in exams.items()
+        }
+    _check_measurable(conditions, picture, exams)
     if picture:
         plot.needs()
     old = older.read(baseline, threads) if baseline else None
-    plan = Plan(threads, rounds or amount.rounds, seconds or amount.seconds, amount.budget)
-    comparison = run.compare(chosen, pixels, answers, plan, lambda line: click.echo(line, err=True))
+    plan = Plan(
+        threads,
+        rounds or amount.rounds,
+        seconds or amount.seconds,
+        amount.budget,
+        rows or amount.rows,
+    )
+    comparison = run.compare(
+        chosen, pixels, answers, plan, lambda line: click.echo(line, err=True), exams
+    )
     verdict = goals.choose(comparison.rows, conditions) if conditions else None
     report = older.check(old, comparison, fail_over) if old else None
     _print(comparison, verdict, report, style)
@@ -121,14 +136,21 @@ def _check_usage(
 
 
 def _check_measurable(
-    conditions: "list[Condition]", picture: Path | None, labels: "Labels | None"
+    conditions: "list[Condition]", picture: Path | None, exams: "dict[Candidate, Exam]"
 ) -> None:
     """Say before minutes are spent, and not after, that something cannot be known."""
+    from digit_runtime.comparison.exam import TRAINING
     from digit_runtime.measuring import energy
 
     metrics = {condition.metric for condition in conditions}
-    if labels is None and (picture or "accuracy" in metrics):
-        raise click.UsageError("without labels there is no accuracy: give --data and --labels")
+    if picture or "accuracy" in metrics:
+        if not exams:
+            raise click.UsageError("without labels there is no accuracy: give --data and --labels")
+        if trained := sorted({one.model for one, asked in exams.items() if asked.of == TRAINING}):
+            raise click.UsageError(
+                f"--data has rows that {', '.join(trained)} was trained on, and it is not known "
+                "which were held out: they tell no accuracy"
+            )
     if "energy" in metrics and energy.read() is None:
         raise click.UsageError("this system does not let this user read its energy counters")
 
@@ -161,6 +183,8 @@ def _fail_if_bad(
         raise KeyboardInterrupt
     if comparison.failures:
         raise click.ClickException(f"not measured: {'; '.join(comparison.failures)}")
+    if verdict and verdict.undecided:
+        raise click.ClickException("whether anything fits the goal cannot be told; see above")
     if verdict and not verdict.row:
         raise click.ClickException("no file and engine fits the goal; see above")
     if report and report.worse:

@@ -83,7 +83,9 @@ def amounts(command: F) -> F:
         click.option(
             "--rows",
             type=click.IntRange(min=1),
-            help=f"Use the first so many rows of --data.  [default: {USUAL.rows}]",
+            help="Use the first so many rows of --data, for the accuracy too.  [default: time "
+            f"{USUAL.rows}, and ask all labelled rows for the accuracy, or what digit-export "
+            "recorded of them]",
         ),
         click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True),
         click.option(
@@ -101,7 +103,8 @@ def amounts(command: F) -> F:
             "--quick",
             is_flag=True,
             help=f"Take less than 15 s: by default {QUICK.rows} rows and {QUICK.seconds} s, in "
-            f"{QUICK.rounds} rounds or in fewer if they are long.",
+            f"{QUICK.rounds} rounds or in fewer if they are long; what there is no time for is "
+            "left out, int8 files last, and named.",
         ),
     )
 

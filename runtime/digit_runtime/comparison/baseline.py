@@ -22,7 +22,7 @@ class Change:
     new: float
     change: float
     verdict: str
-    """"ok", "better", "noise" (worse, but the intervals overlap) or "worse"."""
+    """"ok", "better", "worse", or "undecided": it grew by more, but the intervals overlap."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,19 @@ class Report:
             if c.verdict != "ok"
         ]
         same = f"{len(self.changes) - len(rows)} of {len(self.changes)} figures are as before."
-        return "\n".join(([table(header, rows, left=2)] if rows else []) + [same, *self.notes])
+        return "\n".join(
+            ([table(header, rows, left=2)] if rows else [])
+            + [same, *self._undecided(), *self.notes]
+        )
+
+    def _undecided(self) -> list[str]:
+        count = sum(change.verdict == "undecided" for change in self.changes)
+        if not count:
+            return []
+        return [
+            f"{count} undecided: the old and the new 95 % interval overlap, so that this may be "
+            "chance; measure longer with --seconds, on a machine that does nothing else."
+        ]
 
 
 def read(path: Path, threads: int) -> Comparison:
@@ -102,7 +114,8 @@ def _changes(old: Row, new: Row, limit: float, same_digits: bool) -> Sequence[Ch
     ]
     if old.peak_bytes and new.peak_bytes:
         found.append(_change(name, "memory MB", old.peak_bytes / 1e6, new.peak_bytes / 1e6, limit))
-    if same_digits and (old.accuracy_interval and new.accuracy_interval):
+    same_rows = same_digits and old.accuracy_rows == new.accuracy_rows
+    if same_rows and (old.accuracy_interval and new.accuracy_interval):
         certain = not overlap(old.accuracy_interval, new.accuracy_interval)
         before, after = (100 * (1 - (row.accuracy or 0)) for row in (old, new))
         found.append(_change(name, "errors %", before, after, limit, certain))
@@ -115,7 +128,7 @@ def _change(
     change = new / old - 1 if old else float(new > 0)
     verdict = "ok"
     if change > limit:
-        verdict = "worse" if certain else "noise"
+        verdict = "worse" if certain else "undecided"
     elif change < -limit and certain:
         verdict = "better"
     return Change(row, figure, old, new, change, verdict)

@@ -39,6 +39,8 @@ class Candidate:
     program: tuple[str, ...] = ENGINE_PROGRAM
     """The command line of a program that calls `measure.serve`."""
     expected_bytes: int = _ENGINE_BYTES
+    directory: Path | None = None
+    """The model's, with its manifest."""
 
     def __str__(self) -> str:
         return f"{self.path.name} on {self.engine}"
@@ -78,7 +80,8 @@ def candidates(
             f"no {'such ' if engines else ''}engine reads {formats} files: "
             'pip install "digit-runtime[all]"'
         )
-    return [_candidate(file, engine.name) for file, engine in pairs]
+    folders = {Manifest.read(artifacts / name).name: artifacts / name for name in names}
+    return [_candidate(file, engine.name, folders[file.model]) for file, engine in pairs]
 
 
 def labels(names: Sequence[str], artifacts: Path) -> tuple[str, ...]:
@@ -123,7 +126,7 @@ def keras_candidates(
     return [_keras_candidate(artifacts / name, python) for name in names]
 
 
-def _candidate(file: FoundFile, engine: str) -> Candidate:
+def _candidate(file: FoundFile, engine: str, directory: Path) -> Candidate:
     assert file.entry is not None  # `files_of` takes them from the manifest.
     return Candidate(
         path=file.path.resolve(),
@@ -132,6 +135,7 @@ def _candidate(file: FoundFile, engine: str) -> Candidate:
         precision=file.entry.precision,
         engine=engine,
         sha256=file.entry.sha256,
+        directory=directory,
     )
 
 
@@ -152,4 +156,5 @@ def _keras_candidate(directory: Path, python: str) -> Candidate:
         sha256=sha256_of(path),
         program=(python, *_KERAS_PROGRAM),
         expected_bytes=_KERAS_BYTES,
+        directory=directory,
     )

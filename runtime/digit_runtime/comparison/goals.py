@@ -64,26 +64,60 @@ class Condition:
         value: float | None = getattr(row, METRICS[self.metric].field)
         return value
 
+    def interval(self, row: Row) -> tuple[float, ...]:
+        """Return the ends of what the figure may be; both the same where nothing is in doubt."""
+        intervals = {
+            "latency": row.p50_interval,
+            "throughput": (row.images_per_s_low, row.images_per_s_high),
+            "accuracy": row.accuracy_interval,
+        }
+        value = self.value(row)
+        return intervals.get(self.metric) or (() if value is None else (value, value))
+
     def holds(self, row: Row) -> bool:
         """Return whether a row keeps to it; one without the figure does not."""
         value = self.value(row)
-        return value is not None and _OPERATORS[self.operator](value, self.limit)
+        return value is not None and self._allows(value)
+
+    def is_certain(self, row: Row) -> bool:
+        """Return whether a row keeps to it with all of its 95 % interval."""
+        return self.holds(row) and all(map(self._allows, self.interval(row)))
+
+    def may_hold(self, row: Row) -> bool:
+        """Return whether a row keeps to it with a part of its 95 % interval."""
+        return self.holds(row) or any(map(self._allows, self.interval(row)))
+
+    def _allows(self, value: float) -> bool:
+        return _OPERATORS[self.operator](value, self.limit)
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What came of a goal; no row if none fits."""
+    """What came of a goal; no row if none fits, or if that cannot be told.
+
+    Attributes:
+        certain: Whether the row keeps to the goal with all of its intervals.
+        undecided: How many rows may fit, where none is known to.
+    """
 
     row: Row | None
     explanation: list[str]
+    certain: bool = True
+    undecided: int = 0
 
     def __str__(self) -> str:
-        best = f"Best for the goal: {self.row}" if self.row else "Nothing fits the goal"
-        return "\n".join([f"{best}.", *(f"- {line}" for line in self.explanation)])
+        if self.row:
+            doubt = "" if self.certain else ", but not for certain"
+            first = f"Best for the goal{doubt}: {self.row}"
+        elif self.undecided:
+            first = "Whether anything fits the goal cannot be told from this measurement"
+        else:
+            first = "Nothing fits the goal"
+        return "\n".join([f"{first}.", *(f"- {line}" for line in self.explanation)])
 
     def as_json(self) -> dict[str, Any]:
         """Return it as plain data."""
-        return {"best": asdict(self.row) if self.row else None, "explanation": self.explanation}
+        return {**asdict(self), "best": asdict(self.row) if self.row else None}
 
 
 def parse(goal: str) -> list[Condition]:
@@ -115,23 +149,35 @@ def parse(goal: str) -> list[Condition]:
 def choose(rows: Sequence[Row], conditions: Sequence[Condition]) -> Verdict:
     """Return the fastest row that keeps to all conditions, and why.
 
-    Among those that tie with the fastest, the smallest file, then the more accurate.
+    Rows that keep to them with all of their intervals come before those whose intervals
+    leave a doubt. Among those that tie with the fastest, the smallest file, then the more
+    accurate.
     """
     fitting = [row for row in rows if all(condition.holds(row) for condition in conditions)]
+    certain = [row for row in fitting if all(one.is_certain(row) for one in conditions)]
     explanation = [_count(condition, rows) for condition in conditions]
     if not fitting:
-        return Verdict(None, [*explanation, f"none of {len(rows)} keeps to all of it"])
-    fastest = min(fitting, key=lambda row: row.p50_ms)
-    tied = [row for row in fitting if overlap(row.p50_interval, fastest.p50_interval)]
+        possible = sum(all(one.may_hold(row) for one in conditions) for row in rows)
+        explanation.append(f"none of {len(rows)} keeps to all of it")
+        if possible:
+            explanation.append(
+                f"{possible} may: their 95 % intervals reach the limit; give more labelled rows "
+                "for the accuracy, or more --seconds for the times"
+            )
+        return Verdict(None, explanation, certain=not possible, undecided=possible)
+    candidates = certain or fitting
+    fastest = min(candidates, key=lambda row: row.p50_ms)
+    tied = [row for row in candidates if overlap(row.p50_interval, fastest.p50_interval)]
     best = min(tied, key=lambda row: (row.bytes, -(row.accuracy or 0), row.p50_ms))
-    explanation.append(f"{len(fitting)} of {len(rows)} keep to all of it")
+    for_certain = f", {len(certain)} of them for certain" * (len(certain) < len(fitting))
+    explanation.append(f"{len(fitting)} of {len(rows)} keep to all of it{for_certain}")
     if len(tied) > 1:
         reason = "the smallest file" if len({row.bytes for row in tied}) > 1 else "more accurate"
         explanation.append(f"{best} is {reason} of {len(tied)} that tie as the fastest")
     else:
         explanation.append(f"{best} is the fastest of them")
     explanation += _doubts(best, conditions)
-    return Verdict(best, explanation)
+    return Verdict(best, explanation, certain=bool(certain))
 
 
 def _count(condition: Condition, rows: Sequence[Row]) -> str:
@@ -147,15 +193,10 @@ def _count(condition: Condition, rows: Sequence[Row]) -> str:
 
 
 def _doubts(best: Row, conditions: Sequence[Condition]) -> list[str]:
-    intervals = {
-        "latency": best.p50_interval,
-        "throughput": (best.images_per_s_low, best.images_per_s_high),
-        "accuracy": best.accuracy_interval,
-    }
     found = []
     for condition in conditions:
-        ends = intervals.get(condition.metric) or ()
-        if not all(_OPERATORS[condition.operator](end, condition.limit) for end in ends):
+        if not condition.is_certain(best):
+            ends = condition.interval(best)
             low, high = (METRICS[condition.metric].shown.format(end) for end in ends)
             found.append(
                 f"{condition.text} is not certain: the 95 % interval is from {low} to {high}"

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, fields
 from typing import Final
 
+from digit_runtime.comparison.exam import HELD_OUT, TRAINING
+from digit_runtime.comparison.measured import BATCHES
 from digit_runtime.comparison.results import Comparison, Row
-from digit_runtime.comparison.rounds import BATCHES
 from digit_runtime.measuring.conditions import Conditions
 from digit_runtime.terminal import table
 
@@ -115,7 +116,10 @@ def notes(comparison: Comparison) -> str:
     sizes = _listed([str(size) for size in sorted(BATCHES)])
     facts = [
         f"{measured_on(comparison)}. Latency is that of one image, throughput that of the best "
-        f"batch of {sizes}. Rank is by p50; = marks a tie: 95 % intervals that overlap.",
+        f"batch of {sizes}.",
+        "Rank: one more than the number of rows of the same model that are certainly faster, "
+        "whose interval of p50 lies wholly below; = marks a tie, where intervals overlap and "
+        "this measurement cannot tell who is faster.",
         *_accuracy(comparison.rows),
         *_conditions(comparison.before, comparison.after),
     ]
@@ -126,13 +130,32 @@ def notes(comparison: Comparison) -> str:
 
 
 def _accuracy(rows: Sequence[Row]) -> Iterable[str]:
-    margins: dict[int, float] = {}
+    margins: dict[tuple[str | None, int | None, bool], float] = {}
+    models: dict[tuple[str | None, int | None, bool], dict[str, None]] = {}
     for row in rows:
+        kind = (row.accuracy_of, row.accuracy_rows, row.accuracy_recorded)
+        models.setdefault(kind, {})[row.model] = None
         if row.accuracy is not None and row.accuracy_interval:
             margin = max(abs(row.accuracy - end) for end in row.accuracy_interval)
-            margins[row.rows] = max(margin, margins.get(row.rows, 0))
-    for count, margin in margins.items():
-        yield f"Accuracy on {count:,} rows is certain to {100 * margin:.2f} points (95 %)."
+            margins[kind] = max(margin, margins.get(kind, 0))
+    for (of, count, recorded), names in models.items():
+        whose = f" of {_listed(list(names))}" if len(models) > 1 else ""
+        if of == TRAINING:
+            yield (
+                f"No accuracy{whose}: these are rows that it was trained on, and which of them "
+                "were held out is not known."
+            )
+        if not count:
+            continue
+        plus_minus = f"+/- {100 * margins[of, count, recorded]:.2f} points (95 %)"
+        which = (
+            f"the {count:,} rows held out of its training"
+            if of == HELD_OUT
+            else (f"{count:,} rows")
+        )
+        how = ", as digit-export recorded it for these rows; this device gives the reference "
+        how += "rows the digits that Keras gave"
+        yield f"Accuracy{whose}: on {which}, {plus_minus}{how * recorded}."
 
 
 def _conditions(before: Conditions, after: Conditions) -> Iterable[str]:

@@ -8,14 +8,14 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Final
 
-from digit_runtime.comparison.rounds import Plan
+from digit_runtime.comparison.measured import Plan
 from digit_runtime.contract import Pixels
 from digit_runtime.device import Machine
 from digit_runtime.errors import InputNotFoundError, ResultsError
 from digit_runtime.measuring.conditions import Conditions
 from digit_runtime.storage.records import RecordError, build, check_schema, parse
 
-SCHEMA: Final = 2
+SCHEMA: Final = 3
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,12 @@ class Row:
     accuracy_low: float | None
     accuracy_high: float | None
     energy_mj: float | None
+    accuracy_rows: int | None = None
+    """How many rows the accuracy is of; None without one."""
+    accuracy_of: str | None = None
+    """"given rows", "held-out rows", or "training rows", which have no accuracy."""
+    accuracy_recorded: bool = False
+    """Whether it is digit-export's figure and not measured here."""
     rank: int = 1
     tie: bool = False
 
@@ -97,14 +103,16 @@ class Settings:
     rounds: int
     seconds: float
     rows: int
+    """How many were timed."""
     data_sha256: str
-    """Of the rows' pixels, so that accuracies can be told to be of the same digits."""
+    """Of all rows' pixels, so that accuracies can be told to be of the same digits."""
 
     @classmethod
     def of(cls, plan: Plan, pixels: Pixels) -> "Settings":
         """Return the settings of a plan for uint8 ``[N, 784]``."""
         digest = hashlib.sha256(pixels.tobytes()).hexdigest()
-        return cls(plan.threads, plan.rounds, plan.seconds, len(pixels), digest)
+        timed = min(plan.rows or len(pixels), len(pixels))
+        return cls(plan.threads, plan.rounds, plan.seconds, timed, digest)
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
+from digit_runtime.comparison.exam import TRAINING, Exam
+from digit_runtime.comparison.measured import Round, Samples
 from digit_runtime.comparison.results import Row
-from digit_runtime.comparison.rounds import Round, Samples
 from digit_runtime.contract import Labels
 from digit_runtime.measuring.statistics import median_interval, ranks, share_interval
 
@@ -30,12 +32,7 @@ def summarise(samples: Samples, labels: Labels | None) -> Row:
         for turn in samples.rounds
         if turn.joules is not None and turn.batch == best
     ]
-    digits = [digit for turn in samples.rounds for digit in turn.digits]
     peaks = [turn.peak_bytes for turn in samples.rounds if turn.peak_bytes is not None]
-    correct = None if labels is None else int(np.sum(labels[: len(digits)] == digits))
-    accuracy_low, accuracy_high = (
-        (None, None) if correct is None else share_interval(correct, len(digits))
-    )
     candidate = samples.candidate
     return Row(
         model=candidate.model,
@@ -60,10 +57,8 @@ def summarise(samples: Samples, labels: Labels | None) -> Row:
         batch=best,
         batches={str(batch): typical[batch] for batch in sorted(typical)},
         peak_bytes=max(peaks, default=None),
-        rows=len(digits),
-        accuracy=None if correct is None else correct / len(digits),
-        accuracy_low=accuracy_low,
-        accuracy_high=accuracy_high,
+        rows=len(samples.digits),
+        **_accuracy(samples, labels),
         energy_mj=float(np.median(energies)) if energies else None,
     )
 
@@ -78,6 +73,32 @@ def ranked(rows: Sequence[Row]) -> list[Row]:
             replace(row, rank=rank, tie=tie) for row, (rank, tie) in zip(own, places, strict=True)
         ]
     return found
+
+
+def _accuracy(samples: Samples, labels: Labels | None) -> dict[str, Any]:
+    exam = samples.exam or Exam(0, len(samples.digits))
+    nothing: dict[str, Any] = dict.fromkeys(("accuracy", "accuracy_low", "accuracy_high"))
+    if labels is None:
+        return nothing
+    if samples.recorded is not None:
+        rows = exam.rows
+        correct = round(samples.recorded * rows)
+    else:
+        unasked = samples.digits if exam.start == 0 else []
+        digits = (unasked if samples.answered is None else samples.answered)[: exam.rows]
+        rows = len(digits)
+        correct = int(np.sum(labels[exam.start : exam.start + rows] == digits))
+    if exam.of == TRAINING or not rows:
+        return nothing | {"accuracy_of": exam.of}
+    low, high = share_interval(correct, rows)
+    return {
+        "accuracy": correct / rows,
+        "accuracy_low": low,
+        "accuracy_high": high,
+        "accuracy_rows": rows,
+        "accuracy_of": exam.of,
+        "accuracy_recorded": samples.recorded is not None,
+    }
 
 
 def _speeds(rounds: Sequence[Round]) -> dict[int, list[float]]:

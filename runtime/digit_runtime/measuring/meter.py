@@ -39,7 +39,7 @@ _IMAGES: Final = 512
 
 @dataclass(frozen=True)
 class Job:
-    """What to measure. `pixels` is a file of raw uint8 rows of 784 bytes each."""
+    """What to measure, on the first `rows` of `pixels`, raw uint8 rows of 784 bytes each."""
 
     file: str
     engine: str
@@ -139,17 +139,27 @@ class Meter:
             "peak_bytes": peak_bytes(),
         }
 
+    def digits(self, start: int, rows: int, batch: int) -> dict[str, list[int]]:
+        """Predict rows of the file, those after the job's own too."""
+        found: list[int] = []
+        for first in range(start, start + rows, batch):
+            count = min(batch, start + rows - first)
+            found += self._predict(self._rows(first, count)).argmax(axis=1).tolist()
+        return {"digits": found}
+
     def _read(self, start: int, rows: int) -> Pixels:
-        # Not memory-mapped: mapped rows would count as memory of the engine.
         parts = []
         while rows:
             start %= self._job.rows
             count = min(rows, self._job.rows - start)
-            parts.append(
-                np.fromfile(self._job.pixels, np.uint8, count * PIXELS, offset=start * PIXELS)
-            )
+            parts.append(self._rows(start, count))
             start, rows = start + count, rows - count
-        return np.concatenate(parts).reshape(-1, PIXELS)
+        return np.concatenate(parts)
+
+    def _rows(self, start: int, count: int) -> Pixels:
+        # Not memory-mapped: mapped rows would count as memory of the engine.
+        values = np.fromfile(self._job.pixels, np.uint8, count * PIXELS, offset=start * PIXELS)
+        return values.reshape(-1, PIXELS)
 
 
 def peak_bytes() -> int | None:

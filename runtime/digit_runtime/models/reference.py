@@ -27,14 +27,14 @@ class Golden:
 
 
 def from_csv(
-    data: Path, labels: Path | None, rows: int, names: tuple[str, ...] = DIGITS
+    data: Path, labels: Path | None, rows: int | None = None, names: tuple[str, ...] = DIGITS
 ) -> tuple[Pixels, Labels | None]:
-    """Return the first rows of `data` and their labels, from `labels` or its own column.
+    """Return the rows of `data` and their labels, from `labels` or its own column.
 
     Args:
         data: The pixels.
         labels: A CSV of ``ImageId,Label``, if there is one.
-        rows: How many to return.
+        rows: How many of the first to return; None for all.
         names: Of the classes.
 
     Raises:

@@ -34,10 +34,10 @@ def test_what_grew_beyond_the_limit_is_worse(row: Make, comparison: Compare) -> 
     )
 
 
-def test_overlapping_intervals_are_noise(row: Make, comparison: Compare) -> None:
+def test_overlapping_intervals_decide_nothing(row: Make, comparison: Compare) -> None:
     wide = row(1.2, p50_low_ms=0.8, p50_high_ms=1.6)
     report = check(comparison(row(1)), comparison(wide), 0.1)
-    assert report.changes[0].verdict == "noise"
+    assert report.changes[0].verdict == "undecided"
     assert report.worse == 0
 
 

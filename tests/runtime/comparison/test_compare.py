@@ -1,6 +1,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -29,7 +30,7 @@ def test_every_file_is_measured_with_every_engine(
     result = run(compare, *QUICK, "--artifacts", artifacts, "--data", data, "--json")
     assert result.exit_code == 0, result.output
     document = json.loads(result.stdout)
-    assert document["schema"] == 2
+    assert document["schema"] == 3
     assert document["settings"]["threads"] == 1
     assert document["settings"]["rows"] == 500
     shipped = {("onnx", "int8", "onnxruntime"), ("tflite", "int8", "litert")}
@@ -70,7 +71,9 @@ def test_the_table_says_how_certain_its_accuracy_is(
     data = write_pixels(Path("a.csv"), test_digits[0][:100], wrong)
     result = run(compare, *QUICK, "--artifacts", artifacts, "--data", data)
     # Wilson: 9.62 points at a half.
-    assert "Accuracy on 100 rows is certain to 9.6" in " ".join(result.stdout.split())
+    words = " ".join(result.stdout.split())
+    assert re.search(r"Accuracy: on 100 rows, \+/- 9\.6\d points \(95 %\)\.", words)
+    assert "Rank: one more than the number of rows of the same model" in words
 
 
 def test_the_rows_used_can_be_limited(

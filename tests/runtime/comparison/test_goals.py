@@ -64,6 +64,25 @@ def test_where_nothing_fits_the_nearest_is_named(row: Make) -> None:
     )
 
 
+def test_an_interval_that_reaches_the_limit_cannot_decide(row: Make) -> None:
+    verdict = choose([row(1), row(2, accuracy_high=0.991)], parse("accuracy>=99.2"))
+    assert (verdict.row, verdict.undecided) == (None, 1)
+    assert str(verdict).startswith("Whether anything fits the goal cannot be told")
+    assert "1 may: their 95 % intervals reach the limit" in str(verdict)
+    surely_not = choose([row(1)], parse("accuracy>=99.6"))
+    assert (surely_not.undecided, surely_not.certain) == (0, True)
+    assert str(surely_not).startswith("Nothing fits the goal.")
+    assert choose([row(1)], parse("accuracy>=99.2,size<1kB")).undecided == 0
+
+
+def test_what_fits_for_certain_comes_before_what_is_faster(row: Make) -> None:
+    sure = row(2, accuracy_low=0.985)
+    verdict = choose([row(1), sure], parse("accuracy>=98.5"))
+    assert verdict.row is sure and verdict.certain
+    assert "2 of 2 keep to all of it, 1 of them for certain" in verdict.explanation
+    assert not choose([row(1)], parse("accuracy>=98.5")).certain
+
+
 def test_what_was_not_measured_does_not_fit(row: Make) -> None:
     assert choose([row(accuracy=None)], parse("accuracy>1")).row is None
 

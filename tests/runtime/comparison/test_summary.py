@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from digit_runtime.comparison.candidates import Candidate
+from digit_runtime.comparison.measured import Round, Samples
 from digit_runtime.comparison.plot import pareto
-from digit_runtime.comparison.rounds import Round, Samples
 from digit_runtime.comparison.summary import ranked, summarise
 from digit_runtime.measuring.statistics import median_interval, overlap, ranks, share_interval
 
