@@ -2,13 +2,17 @@
 
 import errno
 import os
+import re
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 from digit_runtime.errors import OutputError
+from digit_runtime.storage.owning import claim, remove_abandoned
+
+_PART: Final = re.compile(r"\..+\.[0-9a-f]{8}\.part", re.DOTALL)
 
 # What a write into an open file raises, with no file name in it. Windows lacks EDQUOT.
 _DISK_ERRORS = {
@@ -25,7 +29,8 @@ def replacing(target: Path) -> Iterator[Path]:
     On any exception, an interrupt included, the new file is removed and `target` is left
     as it was. Two processes that write the same target never mix: the last to finish
     wins whole. The folder is made if it is missing. A symbolic link is followed, so
-    that the link stays and its target is replaced.
+    that the link stays and its target is replaced. A process that is killed leaves its
+    new file; the next that writes into the folder removes it.
 
     Raises:
         OutputError: The folder or file cannot be written.
@@ -36,13 +41,14 @@ def replacing(target: Path) -> Iterator[Path]:
         if target.is_dir():
             raise OutputError(f"{target}: is a folder; name a file")
         target.parent.mkdir(parents=True, exist_ok=True)
-        fresh.touch(exist_ok=False)
-        try:
-            yield fresh
-            os.replace(fresh, target)
-        finally:
-            # After a successful rename there is nothing left to remove.
-            fresh.unlink(missing_ok=True)
+        _sweep(target.parent)
+        with _own(fresh):
+            try:
+                yield fresh
+                os.replace(fresh, target)
+            finally:
+                # After a successful rename there is nothing left to remove.
+                fresh.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -59,6 +65,33 @@ def writing(target: Path) -> Iterator[BinaryIO]:
         yield stream
         stream.flush()
         os.fsync(stream.fileno())
+
+
+@contextmanager
+def _own(fresh: Path) -> Iterator[None]:
+    descriptor = os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+    try:
+        # In this moment another process may take it for abandoned, and remove it.
+        while claim(descriptor) is False or not fresh.exists():
+            os.close(descriptor)
+            fresh.unlink(missing_ok=True)
+            descriptor = os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+        if os.name == "nt":  # It renames no file that is open.
+            os.close(descriptor)
+            descriptor = -1
+        yield
+    finally:
+        if descriptor >= 0:
+            os.close(descriptor)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what killed processes left in a folder."""
+    parts: list[str] = []
+    with suppress(OSError), os.scandir(folder) as entries:  # It need not be readable.
+        parts = [entry.path for entry in entries if _PART.fullmatch(entry.name)]
+    for part in parts:
+        remove_abandoned(Path(part))
 
 
 @contextmanager

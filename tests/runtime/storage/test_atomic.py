@@ -100,3 +100,76 @@ except OutputError as error:
     assert result.stdout.startswith(f"{target}: cannot be written: File too large")
     assert target.read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["a.txt"]
+
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from digit_runtime.storage.atomic import writing
+with writing(Path(sys.argv[1])) as stream:
+    stream.write(b"half")
+    stream.flush()
+    print("writing", flush=True)
+    time.sleep(600)
+"""
+
+
+def held(target: Path) -> subprocess.Popen[str]:
+    """Start a process that is in the middle of writing `target`."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, target], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout
+    assert process.stdout.readline() == "writing\n"
+    return process
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs locks that end with their process")
+def test_what_a_killed_process_left_is_removed_by_the_next_and_nothing_else(
+    tmp_path: Path,
+) -> None:
+    mine = tmp_path / ".notes.part"
+    mine.write_text("no program's")
+    with held(tmp_path / "killed.txt") as killed, held(tmp_path / "alive.txt") as alive:
+        assert len(os.listdir(tmp_path)) == 3
+        killed.kill()
+        killed.wait()
+        with writing(tmp_path / "a.txt") as stream:
+            stream.write(b"new")
+        left = sorted(os.listdir(tmp_path))
+        assert len(left) == 3
+        assert left[0].startswith(".alive.txt.")
+        assert left[1:] == [".notes.part", "a.txt"]
+        alive.kill()
+        alive.wait()
+    with writing(tmp_path / "a.txt") as stream:
+        stream.write(b"newer")
+    assert sorted(os.listdir(tmp_path)) == [".notes.part", "a.txt"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows renames no open file")
+def test_without_locks_only_what_is_a_day_old_is_taken_for_abandoned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("digit_runtime.storage.owning._fcntl", None)
+    old, young = tmp_path / ".a.00000000.part", tmp_path / ".a.00000001.part"
+    old.touch()
+    young.touch()
+    os.utime(old, (0, 0))
+    with writing(tmp_path / "b.txt") as stream:
+        stream.write(b"new")
+    assert sorted(os.listdir(tmp_path)) == [young.name, "b.txt"]
+
+
+def test_many_writers_and_sweepers_lose_nothing(tmp_path: Path) -> None:
+    script = """
+import sys
+from pathlib import Path
+from digit_runtime.storage.atomic import writing
+for n in range(100):
+    with writing(Path(sys.argv[1], f"{sys.argv[2]}-{n}")) as stream:
+        stream.write(b"x")
+"""
+    writers = [subprocess.Popen([sys.executable, "-c", script, tmp_path, str(n)]) for n in range(3)]
+    assert [writer.wait() for writer in writers] == [0, 0, 0]
+    assert len(os.listdir(tmp_path)) == 300
