@@ -2,13 +2,36 @@
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Final
 
 from digit_runtime.batch.parts import Part
 from digit_runtime.contract import CONTRACT_VERSION
 from digit_runtime.errors import DigitError
 
 OUTPUT_FORMATS: Final = ("parquet", "csv")
+
+
+@dataclass(frozen=True)
+class Identity:
+    """All that decides the results of a part; equal means nothing to redo.
+
+    `source` is the file's name, `size` and `modified` its state; `start`, `stop` and
+    `before` are the part's; the rest is the job's.
+    """
+
+    source: str
+    size: int
+    modified: str
+    start: int
+    stop: int
+    before: int
+    model: str
+    sha256: str
+    engine: str
+    contract: int
+    output_format: str
+    invert: bool
+    transpose: bool
 
 
 @dataclass(frozen=True)
@@ -37,22 +60,23 @@ class Job:
     invert: bool = False
     transpose: bool = False
 
-    def identity(self, part: Part) -> dict[str, Any]:
-        """Return all that decides the results of a part; equal means nothing to redo."""
-        return {
-            "source": part.source.name,
-            "size": part.source.size,
-            "modified": part.source.modified,
-            "start": part.start,
-            "stop": part.stop,
-            "before": part.before,
-            "model": self.model,
-            "sha256": self.sha256,
-            "contract": CONTRACT_VERSION,
-            "output_format": self.output_format,
-            "invert": self.invert,
-            "transpose": self.transpose,
-        }
+    def identity(self, part: Part) -> Identity:
+        """Return all that decides the results of a part."""
+        return Identity(
+            source=part.source.name,
+            size=part.source.size,
+            modified=part.source.modified,
+            start=part.start,
+            stop=part.stop,
+            before=part.before,
+            model=self.model,
+            sha256=self.sha256,
+            engine=self.engine,
+            contract=CONTRACT_VERSION,
+            output_format=self.output_format,
+            invert=self.invert,
+            transpose=self.transpose,
+        )
 
 
 @dataclass(frozen=True)
@@ -65,16 +89,14 @@ class Record:
         rows_out: Rows with a result.
         errors: Rows in the errors file.
         size: Of the results, in bytes.
-        engine: That predicted.
         warnings: Suspicions about the pixels.
     """
 
-    identity: dict[str, Any]
+    identity: Identity
     rows_in: int
     rows_out: int
     errors: int
     size: int
-    engine: str
     warnings: list[str]
 
     def to_json(self) -> bytes:

@@ -3,10 +3,11 @@
 import re
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final
+from contextlib import suppress
+from typing import Final
 
 from digit_runtime.batch.errors import OutputInUseError
-from digit_runtime.batch.job import OUTPUT_FORMATS, Job, Record
+from digit_runtime.batch.job import OUTPUT_FORMATS, Identity, Job, Record
 from digit_runtime.batch.parts import Part
 from digit_runtime.batch.places import ERRORS, PARTS, Folder
 from digit_runtime.storage.records import RecordError, build, parse
@@ -55,7 +56,7 @@ class Ledger:
             OutputInUseError: The folder has results of something else, and not `force`.
         """
         wanted = {part.name: job.identity(part) for part in parts}
-        states = {identity["source"]: _state(identity) for identity in wanted.values()}
+        states = {identity.source: _state(identity) for identity in wanted.values()}
         done: dict[str, Record] = {}
         for name, record in self._records.items():
             if record is None:  # Damaged, or not whole: as if it were not there.
@@ -74,7 +75,7 @@ class Ledger:
 
     def _record(self, name: str) -> Record | None:
         try:
-            record = build(Record, parse(self._folder.read(f"{PARTS}/{name}.json")))
+            record = _read(self._folder, name)
         except (OSError, RecordError):
             return None
         return record if record.size == self._sizes[name][1] else None
@@ -86,21 +87,35 @@ class Ledger:
         self._folder.remove(f"{PARTS}/{name}.json")
 
 
-def _state(identity: Mapping[str, Any]) -> tuple[Any, Any]:
-    return identity["size"], identity["modified"]
+def begun_with(output: str) -> Identity | None:
+    """Return how results in the folder `output` were made; None if there are none."""
+    folder = Folder(output, "")
+    for name in sorted(folder.sizes()):
+        if match := _RESULTS.fullmatch(name):
+            with suppress(OSError, RecordError):
+                return _read(folder, match[1]).identity
+    return None
+
+
+def _read(folder: Folder, name: str) -> Record:
+    return build(Record, parse(folder.read(f"{PARTS}/{name}.json")))
+
+
+def _state(identity: Identity) -> tuple[int, str]:
+    return identity.size, identity.modified
 
 
 def _difference(
-    theirs: Mapping[str, Any], ours: Mapping[str, Any] | None, states: Mapping[str, object]
+    theirs: Identity, ours: Identity | None, states: Mapping[str, tuple[int, str]]
 ) -> str:
-    source = theirs["source"]
+    source = theirs.source
     if source not in states:
         return f"holds results of {source}, which is not among the inputs, or cannot be read now"
     if _state(theirs) != states[source]:
         return f"{source} has changed since it was scored"
-    if ours and (theirs["sha256"], theirs["contract"]) != (ours["sha256"], ours["contract"]):
-        return f"was made with another model, {theirs['model']}; this run would use {ours['model']}"
-    for key in ("output_format", "invert", "transpose"):
-        if ours and theirs[key] != ours[key]:
-            return f"was made with another --{key.replace('_', '-')} ({theirs[key]})"
+    if ours and (theirs.sha256, theirs.contract) != (ours.sha256, ours.contract):
+        return f"was made with another model, {theirs.model}; this run would use {ours.model}"
+    for key in ("engine", "output_format", "invert", "transpose"):
+        if ours and getattr(theirs, key) != getattr(ours, key):
+            return f"was made with another --{key.replace('_', '-')} ({getattr(theirs, key)})"
     return f"holds other parts of {source}, made with another --part-rows"

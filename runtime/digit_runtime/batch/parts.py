@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
@@ -17,6 +17,8 @@ from digit_runtime.contract import Pixels
 from digit_runtime.errors import explained
 
 BATCH_ROWS: Final = 1024
+# Columns that name a row, in lower case; the first that there is travels to the results.
+IDS: Final = ("id", "image_id", "imageid")
 
 
 @dataclass(frozen=True)
@@ -57,11 +59,15 @@ class BadRow(NamedTuple):
 
 @dataclass(frozen=True)
 class Rows:
-    """Some rows of a part: uint8 ``[n, 784]``, their numbers int64 ``[n]``, and the bad ones."""
+    """Some rows of a part: uint8 ``[n, 784]``, their numbers int64 ``[n]``, and the bad ones.
+
+    `ids` has the n texts of the file's column of that name, None if it has no such column.
+    """
 
     numbers: NDArray[np.int64]
     pixels: Pixels
     bad: list[BadRow] = field(default_factory=list)
+    ids: Sequence[str | None] | None = None
 
 
 @contextmanager

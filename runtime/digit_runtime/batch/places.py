@@ -1,8 +1,9 @@
 """Addresses: local paths and anything that pyarrow or fsspec opens, such as s3:// and gs://."""
 
 import os
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -20,14 +21,15 @@ from pyarrow.fs import (
     PyFileSystem,
 )
 
+from digit_runtime.batch.errors import OutputInUseError
 from digit_runtime.errors import DigitError, InputReadError, OutputError
+from digit_runtime.storage.owning import ABANDONED_S, owned
 
 PARTS: Final = "_parts"
 ERRORS: Final = "_errors"
 _UNFINISHED: Final = "_unfinished"
 
 
-@lru_cache
 def locate(address: str) -> tuple[FileSystem, str]:
     """Return the filesystem of an address, and the path that it has there.
 
@@ -36,6 +38,11 @@ def locate(address: str) -> tuple[FileSystem, str]:
     """
     if "://" not in address:
         return LocalFileSystem(), Path(os.path.abspath(address)).as_posix()
+    return _remote(address)
+
+
+@lru_cache
+def _remote(address: str) -> tuple[FileSystem, str]:
     try:
         try:
             found: tuple[FileSystem, str] = FileSystem.from_uri(address)
@@ -73,6 +80,31 @@ class Folder:
         self._fs, self._path = locate(address)
         self._temporary = f"{self._path}/{_UNFINISHED}/{run}"
 
+    @contextmanager
+    def owned(self) -> Iterator[None]:
+        """Hold the folder against other runs, and remove what killed ones left in it.
+
+        Where nothing can be locked, as on a remote store, a run is taken for killed when
+        it has begun no file for a day.
+
+        Raises:
+            OutputInUseError: Another run is writing there.
+            OutputError: It cannot be made.
+        """
+        alone = None
+        with ExitStack() as stack:
+            if isinstance(self._fs, LocalFileSystem):
+                with self._explained(self.name):
+                    self._fs.create_dir(self._path, recursive=True)
+                    alone = stack.enter_context(owned(Path(self._path)))
+            if alone is False:
+                raise OutputInUseError(
+                    f"{self.name}: another digit-batch is writing there; wait for it, or name a "
+                    "new folder"
+                )
+            self._sweep(everything=bool(alone))
+            yield
+
     def create(self) -> None:
         """Make the folder and those inside it.
 
@@ -85,13 +117,20 @@ class Folder:
 
     def clean(self) -> None:
         """Remove what this run's workers had begun and not published."""
-        try:
+        with suppress(OSError):  # It was never made, or a worker is writing its last words.
             self._fs.delete_dir(self._temporary)
             left = FileSelector(f"{self._path}/{_UNFINISHED}", allow_not_found=True)
             if not self._fs.get_file_info(left):
                 self._fs.delete_dir(f"{self._path}/{_UNFINISHED}")
-        except OSError:  # It was never made, or a worker is writing its last words.
-            pass
+
+    def _sweep(self, everything: bool) -> None:
+        runs = FileSelector(f"{self._path}/{_UNFINISHED}", allow_not_found=True)
+        with suppress(OSError):  # What another removes at the same time is gone, too.
+            for run in self._fs.get_file_info(runs):
+                inside = self._fs.get_file_info(FileSelector(run.path, recursive=True))
+                last = max((info.mtime_ns or 0 for info in [run, *inside]), default=0) / 1e9
+                if everything or time.time() - last > ABANDONED_S:
+                    self._fs.delete_dir(run.path)
 
     @contextmanager
     def writing(self, name: str) -> Iterator[Any]:

@@ -5,7 +5,7 @@ import os
 import pickle
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from typing import Any, Final
 
@@ -13,6 +13,8 @@ from typing import Any, Final
 # side has to say of actors that start and end is not for users.
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+# Otherwise any call of Ray that comes late, after the end of a run, starts all of it again.
+os.environ["RAY_ENABLE_AUTO_CONNECT"] = "0"
 
 import pyarrow as pa
 import ray
@@ -56,7 +58,9 @@ def connected(address: str | None, cpus: int) -> Iterator[int]:
             ray.shutdown()
 
 
-def score_all(parts: Sequence[Part], job: Job, model: bytes, workers: int) -> Iterator[Outcome]:
+def score_all(
+    parts: Sequence[Part], job: Job, model: bytes, workers: int
+) -> Generator[Outcome, None, None]:
     """Score the parts with that many workers; yields each outcome as it comes.
 
     A worker that dies is replaced, and the part that it was at is scored again.

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from types import TracebackType
 from typing import Any, Final
@@ -17,7 +17,13 @@ from digit_runtime.batch.parts import BadRow
 from digit_runtime.contract import Probabilities
 
 SCHEMA: Final = pa.schema(
-    {"source": pa.string(), "row": pa.int64(), "label": pa.uint8(), "confidence": pa.float32()}
+    {
+        "source": pa.string(),
+        "row": pa.int64(),
+        "label": pa.uint8(),
+        "confidence": pa.float32(),
+        "id": pa.string(),
+    }
 )
 ERRORS_HEADER: Final = b"source,row,column,reason\n"
 _WRITERS: Final = {"parquet": pyarrow.parquet.ParquetWriter, "csv": pyarrow.csv.CSVWriter}
@@ -57,6 +63,7 @@ class Results:
         self._open_errors = open_errors
         self._errors: Any = None
         self._waiting: list[tuple[NDArray[np.int64], Probabilities]] = []
+        self._ids: list[str | None] = []
         self._stack = ExitStack()
         self._writer = self._stack.enter_context(_WRITERS[output_format](stream, SCHEMA))
 
@@ -75,9 +82,15 @@ class Results:
         else:  # What was written of the bad rows is not published then.
             self._stack.__exit__(kind, error, trace)
 
-    def add(self, numbers: NDArray[np.int64], probabilities: Probabilities) -> None:
-        """Take results: row numbers ``[n]`` and float32 ``[n, 10]``."""
+    def add(
+        self,
+        numbers: NDArray[np.int64],
+        probabilities: Probabilities,
+        ids: Sequence[str | None] | None = None,
+    ) -> None:
+        """Take results: row numbers ``[n]``, float32 ``[n, 10]``, and n ids if there are any."""
         self._waiting.append((numbers, probabilities))
+        self._ids += ids or [None] * len(numbers)
         self.rows += len(numbers)
         if sum(len(waiting) for waiting, _ in self._waiting) >= _GROUP_ROWS:
             self._write()
@@ -100,5 +113,7 @@ class Results:
             pa.array(numbers),
             pa.array(probabilities.argmax(axis=1).astype(np.uint8)),
             pa.array(probabilities.max(axis=1)),
+            pa.array(self._ids, pa.string()),
         ]
+        self._ids = []
         self._writer.write_table(pa.table(columns, schema=SCHEMA))

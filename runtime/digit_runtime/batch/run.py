@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -80,28 +81,21 @@ def run(inputs: Sequence[str], output: str, classifier: Classifier, settings: Se
         transpose=settings.transpose,
     )
     folder = Folder(job.output, job.run)
-    sources = find(inputs, job.output)
-    parts, errors = _plan(sources, settings.part_rows)
-    records = Ledger(folder).complete(parts, job, settings.force)
-    todo = [part for part in parts if part.name not in records]
-    kept, workers, killed = len(records), 0, 0
-    folder.create()
-    try:
-        if todo:
-            # Imported only now: it takes a second.
-            from digit_runtime.batch.ray_cluster import connected, score_all
-
-            wished = settings.workers and min(settings.workers, len(todo))
-            cpus = max(settings.threads, wished * settings.threads if wished else usable_cpus())
-            with connected(settings.address, cpus) as cpus:
-                workers = _workers(cpus, wished, settings.threads, len(todo))
-                outcomes = score_all(todo, job, model, workers)
-                killed = _gather(outcomes, todo, records, errors)
-        with folder.writing(ERRORS_FILE) as stream:
-            stream.writelines(_error_lines(folder, parts, records, errors))
-    finally:
-        folder.clean()
-    verify(folder, records, job.output_format)
+    found = find(inputs, job.output)
+    parts, errors = _plan(found.sources, settings.part_rows)
+    with folder.owned():
+        records = Ledger(folder).complete(parts, job, settings.force)
+        todo = [part for part in parts if part.name not in records]
+        kept, workers, killed = len(records), 0, 0
+        folder.create()
+        try:
+            if todo:
+                workers, killed = _score(todo, job, model, settings, records, errors)
+            with folder.writing(ERRORS_FILE) as stream:
+                stream.writelines(_error_lines(folder, parts, records, errors))
+        finally:
+            folder.clean()
+        verify(folder, records, job.output_format)
     lost = sum(part.rows or 0 for part in errors if isinstance(part, Part))
     return Summary(
         output=folder.name,
@@ -112,7 +106,7 @@ def run(inputs: Sequence[str], output: str, classifier: Classifier, settings: Se
         rows_in=lost + sum(record.rows_in for record in records.values()),
         rows_out=sum(record.rows_out for record in records.values()),
         rows_bad=lost + sum(record.errors for record in records.values()),
-        files=len(sources),
+        files=len(found.sources),
         files_bad=len({_source(where) for where in errors}),
         parts_scored=len(records) - kept,
         parts_kept=kept,
@@ -121,6 +115,7 @@ def run(inputs: Sequence[str], output: str, classifier: Classifier, settings: Se
         workers_killed=killed,
         seconds=round(time.perf_counter() - start, 3),
         warnings=[text for record in records.values() for text in record.warnings],
+        passed_over=found.passed_over,
     )
 
 
@@ -146,6 +141,27 @@ def _plan(sources: Sequence[Source], rows: int) -> tuple[list[Part], _Errors]:
             else:
                 parts += plan
     return parts, errors
+
+
+def _score(
+    todo: Sequence[Part],
+    job: Job,
+    model: bytes,
+    settings: Settings,
+    records: dict[str, Record],
+    errors: _Errors,
+) -> tuple[int, int]:
+    """Score parts into `records` and `errors`; returns how many workers there were, and died."""
+    # Imported only now: it takes a second.
+    from digit_runtime.batch.ray_cluster import connected, score_all
+
+    wished = settings.workers and min(settings.workers, len(todo))
+    cpus = max(settings.threads, wished * settings.threads if wished else usable_cpus())
+    with connected(settings.address, cpus) as cpus:
+        workers = _workers(cpus, wished, settings.threads, len(todo))
+        # Closed while Ray is there: after an error nothing must go on, or start it again.
+        with closing(score_all(todo, job, model, workers)) as outcomes:
+            return workers, _gather(outcomes, todo, records, errors)
 
 
 def _workers(cpus: int, wished: int | None, threads: int, parts: int) -> int:

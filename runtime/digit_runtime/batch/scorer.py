@@ -12,7 +12,13 @@ from digit_runtime.batch.places import ERRORS, PARTS, Folder
 from digit_runtime.batch.readers.table import format_of
 from digit_runtime.batch.results import Results
 from digit_runtime.contract import Pixels
-from digit_runtime.errors import DigitError, InputNotFoundError, InputReadError, PixelsError
+from digit_runtime.errors import (
+    DigitError,
+    InputNotFoundError,
+    InputReadError,
+    OutputError,
+    PixelsError,
+)
 from digit_runtime.inputs.suspicions import Guard, transposed
 from digit_runtime.loading.load import load
 
@@ -34,7 +40,10 @@ class Scorer:
         self._folder = Folder(job.output, job.run)
         with TemporaryDirectory(prefix="digit-batch-", ignore_cleanup_errors=True) as folder:
             path = Path(folder, job.model)
-            path.write_bytes(model)
+            try:
+                path.write_bytes(model)
+            except OSError as error:
+                raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
             self._classifier = load(path, engine=job.engine, threads=job.threads)
 
     def score(self, part: Part) -> Outcome:
@@ -69,7 +78,6 @@ class Scorer:
                 rows_out=results.rows,
                 errors=results.errors,
                 size=stream.tell(),
-                engine=self._classifier.engine,
                 warnings=guard.complaints(),
             )
             with self._folder.writing(f"{PARTS}/{part.name}.json") as file:
@@ -80,7 +88,7 @@ class Scorer:
         pixels = self._oriented(rows.pixels)
         probabilities = self._classifier.predict_proba(pixels)
         guard.see_predicted(pixels, probabilities, self._classifier.predict_proba)
-        results.add(rows.numbers, probabilities)
+        results.add(rows.numbers, probabilities, rows.ids)
 
     def _oriented(self, pixels: Pixels) -> Pixels:
         if self._job.transpose:

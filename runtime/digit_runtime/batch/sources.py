@@ -1,18 +1,17 @@
-"""What there is to score: the files that the inputs name."""
+"""What there is to score: the files that the inputs name, each once, and what is passed over."""
 
 import glob
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Final
 
 from fsspec.implementations.arrow import ArrowFSWrapper
-from pyarrow.fs import FileInfo, FileSelector, FileSystem, FileType
+from pyarrow.fs import FileInfo, FileSelector, FileSystem, FileType, LocalFileSystem
 
 from digit_runtime.batch.places import locate, shown
+from digit_runtime.batch.walk import HIDDEN, IS_HIDDEN, NO_SUFFIX, SUFFIXES, PassedOver, local_files
 from digit_runtime.errors import InputNotFoundError, explained
-
-SUFFIXES: Final = (".csv", ".csv.gz", ".npy", ".parquet", ".pq")
 
 
 @dataclass(frozen=True)
@@ -39,55 +38,84 @@ class Source:
         return PurePosixPath(self.path).suffix.lower()
 
 
-def find(inputs: Iterable[str], output: str) -> list[Source]:
+@dataclass(frozen=True)
+class Found:
+    """What the inputs name, and what they hold besides."""
+
+    sources: Sequence[Source]
+    passed_over: Sequence[PassedOver]
+
+
+def find(inputs: Iterable[str], output: str) -> Found:
     """Return the files that `inputs` name, each once: files, folders, or patterns of both.
 
     Of a folder, all files below it with one of `SUFFIXES`, save what begins with ``_`` or
-    ``.`` and what lies in `output`.
+    ``.`` and what lies in `output`. Symbolic links are followed; a file that several ways
+    lead to goes by a name without a link.
 
     Raises:
         InputNotFoundError: One of the inputs names nothing.
         InputReadError: A place cannot be listed.
     """
-    own = locate(output)[1] + "/"
+    own = locate(output)[1]
     sources: dict[str, Source] = {}
+    passed: dict[str, PassedOver] = {}
+    first: dict[str, str] = {}
     for given in inputs:
-        found = [source for source in _found(given) if not source.path.startswith(own)]
-        if not found:
+        named = False
+        with explained(shown(given, ""), "a folder of digits"):
+            for one in _named(given, own):
+                if isinstance(one, PassedOver):
+                    passed[one.name] = one
+                    continue
+                named = True
+                real = one.name if "://" in one.name else os.path.realpath(one.path)
+                name = first.setdefault(real, one.name)
+                if name == one.name:
+                    sources[name] = one
+                else:
+                    passed[one.name] = PassedOver(one.name, f"is {name} once more")
+        if not named:
             raise InputNotFoundError(
                 f"{shown(given, '')}: no such file, and no folder or pattern with "
                 f"{', '.join(SUFFIXES)} files"
             )
-        sources |= {source.name: source for source in found}
-    return list(sources.values())
+    return Found(list(sources.values()), sorted(passed.values(), key=lambda one: one.name))
 
 
-def _found(address: str) -> Iterator[Source]:
-    with explained(shown(address, ""), "a folder of digits"):
-        fs, path = locate(address)
-        infos = fs.get_file_info([path])
-        # A file may have a name that looks like a pattern.
-        if infos[0].type == FileType.NotFound and glob.has_magic(path):
-            infos = fs.get_file_info(sorted(ArrowFSWrapper(fs).glob(path)))
-        for info in infos:
-            if info.type == FileType.Directory:
-                yield from (_source(address, inner) for inner in _below(fs, info.path))
-            elif info.type == FileType.File:
-                yield _source(address, info)
+def _named(address: str, own: str) -> Iterator[Source | PassedOver]:
+    fs, path = locate(address)
+    infos = fs.get_file_info([path])
+    # A file may have a name that looks like a pattern.
+    if infos[0].type == FileType.NotFound and glob.has_magic(path):
+        infos = fs.get_file_info(sorted(ArrowFSWrapper(fs).glob(path)))
+    for info in infos:
+        if info.type == FileType.File and not info.path.startswith(f"{own}/"):
+            yield _source(address, info)
+        elif info.type == FileType.Directory:
+            below = local_files if isinstance(fs, LocalFileSystem) else _remote_files
+            for one in below(fs, info.path, own):
+                if isinstance(one, PassedOver):
+                    yield PassedOver(shown(address, one.name), one.reason)
+                else:
+                    yield _source(address, one)
 
 
-def _below(fs: FileSystem, folder: str) -> list[FileInfo]:
-    inside = (
-        info
-        for info in fs.get_file_info(FileSelector(folder, recursive=True))
-        if info.type == FileType.File and info.path.lower().endswith(SUFFIXES)
-    )
-    seen = (
-        info
-        for info in inside
-        if not any(step.startswith(("_", ".")) for step in info.path[len(folder) :].split("/"))
-    )
-    return sorted(seen, key=lambda info: str(info.path))
+def _remote_files(fs: FileSystem, folder: str, own: str) -> Iterator[FileInfo | PassedOver]:
+    infos = fs.get_file_info(FileSelector(folder, recursive=True))
+    for info in sorted(infos, key=lambda info: str(info.path)):
+        if info.type != FileType.File or info.path.startswith(f"{own}/"):
+            continue
+        steps = info.path[len(folder) :].strip("/").split("/")
+        hidden = next((n for n, step in enumerate(steps) if step.startswith(HIDDEN)), None)
+        if hidden is not None:
+            below = "/" * (hidden < len(steps) - 1)
+            name = "/".join([folder.rstrip("/"), *steps[: hidden + 1]]) + below
+            yield PassedOver(name, IS_HIDDEN)
+        elif not info.path.lower().endswith(SUFFIXES):
+            yield PassedOver(info.path, NO_SUFFIX)
+        else:
+            yield info
 
 
 def _source(address: str, info: FileInfo) -> Source:

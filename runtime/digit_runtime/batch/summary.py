@@ -7,6 +7,7 @@ from typing import Any
 from digit_runtime.batch.errors import CountsError
 from digit_runtime.batch.job import Record
 from digit_runtime.batch.places import Folder
+from digit_runtime.batch.walk import PassedOver
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Summary:
         workers: That this run had; 0 if there was nothing left to do.
         workers_killed: While at parts that others then scored.
         seconds: That it took.
+        passed_over: Files in the inputs that are none of digits.
     """
 
     output: str
@@ -44,6 +46,7 @@ class Summary:
     workers_killed: int
     seconds: float
     warnings: Sequence[str]
+    passed_over: Sequence[PassedOver] = ()
 
     @property
     def rows_per_s(self) -> float:

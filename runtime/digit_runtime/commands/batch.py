@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -11,7 +12,7 @@ from digit_runtime.commands import options
 from digit_runtime.commands.command import DigitCommand
 from digit_runtime.terminal import native_stderr_silenced
 
-_SHOWN_WARNINGS: Final = 5
+_SHOWN: Final = 5
 
 
 @click.command(
@@ -102,11 +103,12 @@ def batch(
         raise PackageNotInstalledError(
             f'digit-batch needs {", ".join(missing)}: pip install "digit-runtime[batch]"'
         )
+    from digit_runtime.batch.resume import classifier_for
     from digit_runtime.batch.run import Settings, run
-    from digit_runtime.loading.load import load
 
     with native_stderr_silenced():
-        classifier = load(
+        classifier = classifier_for(
+            output,
             model,
             format=format_,
             precision=precision,
@@ -118,13 +120,18 @@ def batch(
         address, workers, threads, part_rows, output_format, invert, transpose, force
     )
     summary = run(inputs, output, classifier, settings)
-    for text in summary.warnings[:_SHOWN_WARNINGS]:
-        click.echo(f"warning: {text}", err=True)
-    if more := len(summary.warnings[_SHOWN_WARNINGS:]):
-        click.echo(f"warning: and {more:,} more like these", err=True)
+    _tell("warning", summary.warnings)
+    _tell("passed over", [f"{one.name}: {one.reason}" for one in summary.passed_over])
     click.echo(json.dumps(summary.as_json(), indent=2) if as_json else str(summary))
     if strict and (summary.rows_bad or summary.files_bad):
         raise click.ClickException(
             f"--strict: {summary.rows_bad:,} rows and {summary.files_bad:,} files are bad; see "
             f"{summary.errors_file}"
         )
+
+
+def _tell(what: str, texts: Sequence[str]) -> None:
+    for text in texts[:_SHOWN]:
+        click.echo(f"{what}: {text}", err=True)
+    if more := len(texts[_SHOWN:]):
+        click.echo(f"{what}: {more:,} more; --json names all", err=True)

@@ -33,7 +33,7 @@ def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def score_all(parts: Sequence[Any], job: Any, model: bytes, workers: int) -> Iterator[Any]:
         scorer = Scorer(job, model)
-        return map(scorer.score, parts)
+        yield from map(scorer.score, parts)
 
     monkeypatch.setattr(ray_cluster, "connected", connected)
     monkeypatch.setattr(ray_cluster, "score_all", score_all)

@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -59,10 +60,10 @@ def test_csv_output_has_the_same_rows(score: Score, scans: Path, expected: Label
     score(scans / "flat.npy", "-o", "out", "--output-format", "csv")
     (path,) = Path("out").glob("[!_]*")
     header, *lines = path.read_text().splitlines()
-    assert header.replace('"', "") == "source,row,label,confidence"
+    assert header.replace('"', "") == "source,row,label,confidence,id"
     cells = [line.replace('"', "").split(",") for line in lines]
-    assert {int(row): int(label) for _, row, label, _ in cells} == numbered(expected[:300])
-    assert all(0.1 < float(confidence) <= 1 for *_, confidence in cells)
+    assert {int(row): int(label) for _, row, label, *_ in cells} == numbered(expected[:300])
+    assert all(0.1 < float(confidence) <= 1 for *_, confidence, _ in cells)
 
 
 def test_patterns_and_repeated_inputs_name_each_file_once(score: Score, scans: Path) -> None:
@@ -287,7 +288,7 @@ def test_lost_rows_and_foreign_results_are_found(
     from digit_runtime.batch import results
 
     add = results.Results.add
-    monkeypatch.setattr(results.Results, "add", lambda self, n, p: add(self, n[1:], p[1:]))
+    monkeypatch.setattr(results.Results, "add", lambda self, n, p, _: add(self, n[1:], p[1:]))
     result = batch(scans / "flat.npy", "-o", "out")
     assert result.exit_code == 1
     assert "300 rows in, but 299 out and 0 errors" in result.stderr
@@ -327,6 +328,181 @@ def test_an_output_that_cannot_be_written_is_one_line(batch: Batch, scans: Path)
         assert result.exit_code == 1
         assert "cannot be written" in result.stderr
         assert result.stderr.count("\n") == 1
+
+
+def test_what_is_passed_over_is_told(batch: Batch, scans: Path) -> None:
+    for index in range(6):
+        (scans / f"{index}.txt").touch()
+    result = batch(scans, "-o", "out", "--json")
+    assert [line.split(": ")[:2] for line in result.stderr.splitlines()] == [
+        *(["passed over", f"{scans}/{name}"] for name in [f"{n}.txt" for n in range(5)]),
+        ["passed over", "3 more; --json names all"],
+    ]
+    passed = json.loads(result.stdout)["passed_over"]
+    assert [Path(one["name"]).name for one in passed][-3:] == ["5.txt", "_hidden.csv", "notes.txt"]
+
+
+def test_ids_travel_to_the_results(
+    score: Score, test_digits: tuple[Pixels, Labels], tmp_path: Path
+) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rows = [row.tobytes() for row in test_digits[0][:2500]]
+    rows[7] = b"short"
+    numbers = list(range(100, 2600))
+    pq.write_table(pa.table({"Id": numbers, "pixels": rows}), "numbers.parquet")
+    names = pa.array([f"scan-{n}" if n % 3 else None for n in numbers]).dictionary_encode()
+    pq.write_table(pa.table({"pixels": rows, "ImageId": names}), "names.parquet")
+    np.save("none.npy", test_digits[0][:10])
+    for output_format in ("parquet", "csv"):
+        out = tmp_path / output_format
+        score(
+            "numbers.parquet",
+            "names.parquet",
+            "none.npy",
+            "-o",
+            out,
+            "--output-format",
+            output_format,
+        )
+    table = pq.read_table("parquet")
+    assert table.schema.field("id").type == pa.string()
+    found: dict[str, dict[int, str | None]] = {}
+    columns = (table[name].to_pylist() for name in ("source", "row", "id"))
+    for source, row, name in zip(*columns, strict=True):
+        found.setdefault(Path(source).name, {})[row] = name
+    good = [row for row in range(1, 2501) if row != 8]
+    assert found["numbers.parquet"] == {row: str(row + 99) for row in good}
+    assert found["names.parquet"] == {
+        row: f"scan-{row + 99}" if (row + 99) % 3 else None for row in good
+    }
+    assert set(found["none.npy"].values()) == {None}
+    lines = Path(next(iter(Path("csv").glob("numbers*")))).read_text().splitlines()
+    assert lines[1].endswith(',"100"')
+
+
+def test_a_row_group_as_large_as_the_file_is_read_in_slices(
+    score: Score, test_digits: tuple[Pixels, Labels], expected: Labels
+) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    pixels = test_digits[0][:3000]
+    write_parquet(Path("one.parquet"), pixels, 3000)
+    wide = pa.table({f"pixel{i}": np.ascontiguousarray(pixels[:, i]) for i in range(784)})
+    pq.write_table(wide, "wide.parquet")
+    score("one.parquet", "wide.parquet", "-o", "out")
+    assert answers(Path("out")) == {
+        "one.parquet": numbered(expected),
+        "wide.parquet": numbered(expected),
+    }
+
+
+def test_a_run_goes_on_with_the_file_and_engine_that_it_began_with(
+    batch: Batch, run: Callable[..., Result], scans: Path, artifacts: Path
+) -> None:
+    from digit_runtime.commands.batch import batch as command
+
+    def go(*options: object) -> Result:
+        same = (scans / "flat.npy", "-o", "out", "--part-rows", 100, "--artifacts", artifacts)
+        return run(command, *same, "--model", "mlp", "--json", *options)
+
+    begun = json.loads(go("--format", "tflite", "--engine", "litert").stdout)
+    assert (begun["model"], begun["engine"]) == ("mlp-int8.tflite", "litert")
+    next(Path("out").glob("*.parquet")).unlink()
+    # Whatever "auto" would measure today: one part is added to two.
+    resumed = json.loads(go().stdout)
+    assert (resumed["parts_kept"], resumed["parts_scored"]) == (2, 1)
+    assert (resumed["model"], resumed["engine"]) == ("mlp-int8.tflite", "litert")
+    other = go("--format", "onnx", "--engine", "numpy")
+    assert other.exit_code == 1
+    assert "was made with another model, mlp-int8.tflite" in other.stderr
+    forced = json.loads(go("--format", "onnx", "--engine", "onnxruntime", "--force").stdout)
+    assert (forced["engine"], forced["parts_scored"]) == ("onnxruntime", 3)
+    other = go("--format", "onnx", "--engine", "openvino")
+    assert other.exit_code == 1
+    assert "was made with another --engine (onnxruntime)" in other.stderr
+
+
+def test_an_engine_that_is_gone_is_named(
+    run: Callable[..., Result], scans: Path, artifacts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from digit_runtime.commands.batch import batch as command
+
+    same = (scans / "flat.npy", "-o", "out", "--artifacts", artifacts, "--model", "mlp")
+    assert run(command, *same, "--engine", "openvino", "--format", "onnx").exit_code == 0
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    result = run(command, *same)
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: out: was begun with --engine openvino: ")
+    assert "--force to begin anew" in result.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs locks that end with their process")
+def test_one_run_at_a_time_writes_into_a_folder_and_removes_what_killed_ones_left(
+    batch: Batch, score: Score, scans: Path
+) -> None:
+    from digit_runtime.batch.places import Folder
+
+    left = Path("out", "_unfinished", "20200101-000000-1")
+    left.mkdir(parents=True)
+    (left / "half").write_bytes(b"half a part")
+    with Folder("out", "another run").owned():
+        assert not left.exists()
+        result = batch(scans / "flat.npy", "-o", "out")
+        assert result.exit_code == 1
+        assert result.stderr.startswith(f"Error: {Path.cwd()}/out: another digit-batch is writing")
+        assert not list(Path("out").glob("*.parquet"))
+    left.mkdir(parents=True)
+    score(scans / "flat.npy", "-o", "out")
+    assert not Path("out", "_unfinished").exists()
+
+
+def test_on_a_store_without_locks_only_what_is_a_day_old_is_removed(
+    score: Score, scans: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("digit_runtime.storage.owning._fcntl", None)
+    old, young = (Path("out", "_unfinished", name) for name in ("old", "young"))
+    for folder in (old, young):
+        folder.mkdir(parents=True)
+        (folder / "half").write_bytes(b"half a part")
+    os.utime(old / "half", (0, 0))
+    os.utime(old, (0, 0))
+    score(scans / "flat.npy", "-o", "out")
+    assert not old.exists()
+    assert (young / "half").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs RLIMIT_FSIZE")
+@pytest.mark.parametrize("when", ["at the model", "at a part"])
+def test_a_disk_that_is_full_is_one_line_and_leaves_no_part(
+    when: str, batch: Batch, scans: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import resource
+
+    from digit_runtime.batch import ray_cluster
+
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    score_all = ray_cluster.score_all
+
+    def fill_up(parts: Any, *arguments: Any) -> Any:
+        outcomes = score_all([parts[0], *parts], *arguments)
+        if when == "at a part":
+            next(outcomes)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+        yield from outcomes
+
+    monkeypatch.setattr(ray_cluster, "score_all", fill_up)
+    try:
+        result = batch(scans / "flat.npy", "-o", "out", "--part-rows", 100)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert result.exit_code == 1
+    assert "File too large" in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert len(list(Path("out").glob("*.parquet"))) == (when == "at a part")
+    assert not Path("out", "_unfinished").exists()
 
 
 def test_wrong_usage_exits_with_2(batch: Batch, scans: Path) -> None:

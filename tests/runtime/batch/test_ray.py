@@ -12,10 +12,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import pytest
 from click.testing import Result
+from digit_runtime.batch.parts import Part
+from digit_runtime.batch.sources import find
 from digit_runtime.commands.predict import predict
 from digit_runtime.contract import Labels, Pixels
 
@@ -114,8 +117,8 @@ def test_a_worker_killed_in_mid_run_loses_and_doubles_nothing(
             super().__init__(*arguments)
             add = Results.add
 
-            def add_or_die(results: Any, numbers: Any, probabilities: Any) -> None:
-                add(results, numbers, probabilities)
+            def add_or_die(results: Any, numbers: Any, *others: Any) -> None:
+                add(results, numbers, *others)
                 if 1001 in numbers:
                     try:
                         (tmp_path / "killed").touch(exist_ok=False)
@@ -211,6 +214,46 @@ def test_an_interrupted_run_leaves_whole_results_and_goes_on(
     summary = json.loads(output)
     assert (summary["parts_kept"], summary["parts_scored"]) == (done, 6 - done)
     assert len(answers(tmp_path / "out")["digits.npy"]) == 6000
+
+
+def alive(mark: str) -> list[str]:
+    """Return the commands of all processes that inherited a mark in their environment."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if mark.encode() in (process / "environ").read_bytes():
+                found.append((process / "cmdline").read_text())
+        except OSError:  # It has just ended, or is not ours.
+            continue
+    return found
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs Linux's /proc")
+@pytest.mark.parametrize("part", [0, 5])
+def test_an_output_error_ends_the_run_at_once_and_leaves_nothing_running(
+    part: int,
+    artifacts: Path,
+    test_digits: tuple[Pixels, Labels],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DIGIT_TEST_MARK", mark := uuid4().hex)
+    np.save(tmp_path / "digits.npy", test_digits[0][:6000])
+    (source,) = find([str(tmp_path / "digits.npy")], "out").sources
+    # A folder lies where the results of this part have to go.
+    blocked = tmp_path / "out" / f"{Part(source, part, 0, 0, 0, None).name}.parquet"
+    (blocked / "in the way").mkdir(parents=True)
+    arguments = ["digits.npy", "-o", "out", "--model", "mlp", "--workers", "2"]
+    process = start(tmp_path, artifacts, *arguments, "--part-rows", "1000")
+    output, complaints = process.communicate(timeout=120)
+    assert (process.returncode, output) == (1, "")
+    assert complaints.startswith(f"Error: {blocked}: cannot be written: ")
+    assert complaints.count("\n") == 1
+    assert not (tmp_path / "out" / "_unfinished").exists()
+    deadline = time.monotonic() + 20
+    while left := alive(mark):
+        assert time.monotonic() < deadline, left
+        time.sleep(0.2)
 
 
 def test_a_cluster_that_is_not_there_is_one_line(artifacts: Path, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Parquet: columns pixel0 to pixel783, or one column `pixels`; cut at its row groups."""
 
 from collections.abc import Generator
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -9,7 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from digit_runtime.batch.parts import BATCH_ROWS, BadRow, Part, Rows, checked, opened
+from digit_runtime.batch.parts import BATCH_ROWS, IDS, BadRow, Part, Rows, checked, opened
 from digit_runtime.batch.sources import Source
 from digit_runtime.contract import PIXELS
 from digit_runtime.errors import PixelsError
@@ -17,6 +18,8 @@ from digit_runtime.errors import PixelsError
 _EXPECTED: Final = "Parquet"
 _COLUMNS: Final = [f"pixel{index}" for index in range(PIXELS)]
 _ONE_COLUMN: Final = ["pixels"]
+# Of each column, read and decoded at a time: a row group may be the whole file.
+_BUFFER: Final = 1 << 16
 
 
 def plan(source: Source, rows: int) -> list[Part]:
@@ -40,15 +43,29 @@ def plan(source: Source, rows: int) -> list[Part]:
 def read(part: Part) -> Generator[Rows, None, int]:
     """Read the row groups from start to stop; see `parts.Format`."""
     with opened(part.source, _EXPECTED) as stream:
-        file = pq.ParquetFile(stream)
+        file = pq.ParquetFile(stream, pre_buffer=False, buffer_size=_BUFFER)
         columns = _columns(file.schema_arrow, part.source.name)
+        named = _ids(file.schema_arrow)
         before = part.before
         for batch in file.iter_batches(
-            BATCH_ROWS, range(part.start, part.stop), columns, use_threads=False
+            BATCH_ROWS, range(part.start, part.stop), [*columns, *named], use_threads=False
         ):
-            yield (_nested if columns == _ONE_COLUMN else _wide)(batch, before)
+            rows = (_nested if columns == _ONE_COLUMN else _wide)(batch, before)
+            for name in named:
+                ids = batch.column(name).take(pa.array(rows.numbers - before - 1))
+                rows = replace(rows, ids=ids.cast(pa.string()).to_pylist())
+            yield rows
             before += len(batch)
     return before - part.before
+
+
+def _ids(schema: pa.Schema) -> list[str]:
+    """Return the column that names the rows, if there is one that can be text."""
+    for wanted in IDS:
+        for column in schema:
+            if column.name.lower() == wanted and not pa.types.is_nested(column.type):
+                return [column.name]
+    return []
 
 
 def _columns(schema: pa.Schema, name: str) -> list[str]:

@@ -1,0 +1,86 @@
+"""The files below a folder of this machine, links followed, each folder looked at once."""
+
+import os
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, NoReturn
+
+from pyarrow.fs import FileInfo, FileSystem
+
+SUFFIXES: Final = (".csv", ".csv.gz", ".npy", ".parquet", ".pq")
+HIDDEN: Final = ("_", ".")
+IS_HIDDEN: Final = "its name begins with _ or ."
+NO_SUFFIX: Final = f"its name ends with none of {', '.join(SUFFIXES)}"
+
+
+@dataclass(frozen=True)
+class PassedOver:
+    """A file, or a folder with all that it holds, that lies in an input and is not scored."""
+
+    name: str
+    reason: str
+
+
+def local_files(fs: FileSystem, folder: str, own: str) -> Iterator[FileInfo | PassedOver]:
+    """Yield the files below `folder`, what no link leads to first, and what is passed over.
+
+    Args:
+        fs: The local filesystem.
+        folder: To look into.
+        own: Path of the results, which are not looked at.
+
+    Raises:
+        OSError: A folder cannot be listed.
+    """
+    waiting, linked = deque([folder]), list[str]()
+    seen: dict[str, str] = {}
+    while waiting:
+        for place, folders, files in os.walk(waiting.popleft(), onerror=_refuse):
+            folders.sort()
+            here = Path(place).as_posix()
+            if (real := os.path.realpath(place)) == os.path.realpath(own):
+                folders.clear()
+                continue
+            if real in seen:
+                yield PassedOver(f"{here}/", f"is {seen[real]}/ once more")
+                folders.clear()
+                continue
+            seen[real] = here
+            for name in list(folders):
+                path = f"{here}/{name}"
+                if name.startswith(HIDDEN):
+                    yield PassedOver(_printable(f"{path}/"), IS_HIDDEN)
+                    folders.remove(name)
+                elif os.path.islink(path):
+                    waiting.append(path)
+            for name in sorted(files):
+                path = f"{here}/{name}"
+                if reason := _obstacle(path, name):
+                    yield PassedOver(_printable(path), reason)
+                elif os.path.islink(path):
+                    linked.append(path)
+                else:
+                    yield fs.get_file_info(path)
+    yield from fs.get_file_info(linked)
+
+
+def _obstacle(path: str, name: str) -> str:
+    if name.startswith(HIDDEN):
+        return IS_HIDDEN
+    if not name.lower().endswith(SUFFIXES):
+        return NO_SUFFIX
+    if not os.path.isfile(path):
+        return "is no file, or a link to nothing"
+    if _printable(path) != path:
+        return "its name is not valid Unicode; rename it"
+    return ""
+
+
+def _printable(path: str) -> str:
+    return path.encode(errors="replace").decode()
+
+
+def _refuse(error: OSError) -> NoReturn:
+    raise error
