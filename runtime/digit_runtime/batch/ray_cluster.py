@@ -148,7 +148,7 @@ def _connect(address: str | None, cpus: int) -> None:
     try:
         with native_stderr_silenced():
             ray.init(**options)
-    except (OSError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
+    except Exception as error:  # Of a start that takes too long Ray raises no other.
         reason = str(error).strip().splitlines()[0]
         what = f"cannot be reached: {reason}" if address else f"cannot be started: {reason}"
         raise ClusterError(f"Ray{f' at {address}' if address else ''} {what}") from error
