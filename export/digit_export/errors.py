@@ -9,3 +9,7 @@ class KerasModelError(DigitError, ValueError):
 
 class ConversionError(DigitError, RuntimeError):
     """A converter could not make the file, or made another one than was asked for."""
+
+
+class NotApplicableError(ConversionError):
+    """A target that a network cannot have by its nature, which is no failure."""

@@ -11,13 +11,20 @@ from digit_runtime.errors import DigitError, EngineError, ModelFileError
 from digit_runtime.models.manifest import ModelFile, read_verified
 
 from digit_export.convert.targets import Target
-from digit_export.errors import ConversionError, KerasModelError
+from digit_export.errors import ConversionError, KerasModelError, NotApplicableError
 from digit_export.keras_model.find import Source
 from digit_export.parity import evidence
 from digit_export.parity.calibration_rows import CALIBRATION_ROWS, draw
 from digit_export.parity.rows import Data, Rows
 from digit_export.publish.fingerprint import fingerprint, tools
-from digit_export.publish.outcome import EXPORTED, NOT_PUBLISHED, REPRODUCED, UP_TO_DATE, Outcome
+from digit_export.publish.outcome import (
+    EXPORTED,
+    NOT_APPLICABLE,
+    NOT_PUBLISHED,
+    REPRODUCED,
+    UP_TO_DATE,
+    Outcome,
+)
 from digit_export.publish.publish import NewFile, ensure_writable, publish
 from digit_export.publish.reference import (
     REFERENCE_NAME,
@@ -185,6 +192,8 @@ def _measure(
         reproduced = known is not None and known.sha256 == hashlib.sha256(content).hexdigest()
         splits = ["validation"] if reproduced else list(answers.rows)
         found = check(name, target, content, answers, splits, job.report)
+    except NotApplicableError as error:
+        return None, Outcome(target, path, NOT_APPLICABLE, reasons=[str(error)])
     except (ConversionError, ModelFileError, EngineError) as error:
         # A file that its engine cannot run is as good as none, but others may be.
         return None, Outcome(target, path, NOT_PUBLISHED, reasons=[str(error)])

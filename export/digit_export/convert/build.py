@@ -6,10 +6,12 @@ from pkgutil import resolve_name
 from digit_runtime.contract import Pixels
 from digit_runtime.errors import DigitError
 
+from digit_export.convert.interrupts import heeded
 from digit_export.convert.stamp import attach
 from digit_export.convert.targets import Target
 from digit_export.convert.unsupported import first_unsupported
 from digit_export.errors import ConversionError
+from digit_export.keras_model.causes import cause
 from digit_export.keras_model.network import Network
 from digit_export.quiet import quiet
 
@@ -28,12 +30,12 @@ def build(network: Network, target: Target, calibration: Pixels, facts: Mapping[
     """
     exporter = resolve_name(target.exporter)
     try:
-        with quiet():
+        with heeded(), quiet():
             content: bytes = exporter(network, calibration)
     except DigitError:
         raise
     except Exception as error:  # Converters raise whatever they like.
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+        reason = cause(error)
         layer = first_unsupported(network, exporter, calibration)
         what = f"its layer {layer}" if layer else "it"
         raise ConversionError(f"{target.format} has no way to write {what}: {reason}") from error

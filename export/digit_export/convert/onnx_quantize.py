@@ -21,9 +21,11 @@ from onnx import TensorProto, numpy_helper
 from onnxruntime import quantization as ortq
 
 from digit_export.convert.onnx_fold import fold_scaling
-from digit_export.errors import ConversionError
+from digit_export.errors import ConversionError, NotApplicableError
 
 _CALIBRATION_BATCH: Final = 100
+# What has weights, and from which input on.
+_WEIGHTS: Final = {"Conv": 1, "ConvTranspose": 1, "Gemm": 1, "MatMul": 0, "Gather": 0}
 # What onnxruntime calls a layer that it computes in float, after its own fusions.
 _FLOAT_LAYERS: Final = {"Conv", "FusedConv", "Gemm", "FusedGemm", "MatMul", "FusedMatMul"}
 
@@ -33,13 +35,20 @@ def half_weights(model: onnx.ModelProto) -> onnx.ModelProto:
 
     A CPU computes in float32 either way: of onnxruntime's kernels few take float16 there,
     and a graph of float16 operators gets a cast around each, which made it slower and
-    less precise than this, at the same size.
+    less precise than this, at the same size. Other constants stay: an operator may insist on
+    float32 ones (the scales of Resize) or on constants (the shape of Reshape).
     """
     half = onnx.ModelProto()
     half.CopyFrom(model)
     casts = []
+    weights_of = {
+        name
+        for node in half.graph.node
+        if node.op_type in _WEIGHTS
+        for name in node.input[_WEIGHTS[node.op_type] :]
+    }
     for constant in half.graph.initializer:
-        if constant.data_type == TensorProto.FLOAT and constant.dims:
+        if constant.data_type == TensorProto.FLOAT and constant.name in weights_of:
             name = constant.name
             weights = numpy_helper.to_array(constant).astype(np.float16)
             constant.CopyFrom(numpy_helper.from_array(weights, f"{name}.float16"))
@@ -61,7 +70,7 @@ def dynamic(model: onnx.ModelProto) -> onnx.ModelProto:
     times slower than that.
 
     Raises:
-        ConversionError: There is no dense layer.
+        NotApplicableError: There is no dense layer.
     """
 
     def write(path: Path) -> None:
@@ -76,7 +85,9 @@ def dynamic(model: onnx.ModelProto) -> onnx.ModelProto:
 
     quantized = _through_file(write)
     if not any(node.op_type == "DynamicQuantizeLinear" for node in quantized.graph.node):
-        raise ConversionError("has no dense layer to quantize")
+        raise NotApplicableError(
+            "has no dense layer, and convolutions stay in float32 there; int8 quantizes them"
+        )
     return quantized
 
 

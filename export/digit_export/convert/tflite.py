@@ -13,6 +13,7 @@ from typing import Any
 import tensorflow as tf
 from digit_runtime.contract import Pixels
 
+from digit_export.errors import ConversionError
 from digit_export.keras_model.network import Network
 
 
@@ -46,11 +47,17 @@ def int8(network: Network, calibration: Pixels) -> bytes:
     Args:
         network: The network.
         calibration: uint8 ``[N, 784]``; the ranges of activations are taken from them.
+
+    Raises:
+        ConversionError: The converter did not look at all of them.
     """
+    passes: list[int] = []
 
     def representative() -> Iterator[list[Pixels]]:
+        passes.append(0)
         for row in calibration:
             yield [row[None]]
+            passes[-1] += 1
 
     with _converter(network) as converter:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -63,7 +70,12 @@ def int8(network: Network, calibration: Pixels) -> bytes:
             debugger = tf.lite.experimental.QuantizationDebugger(
                 converter=converter, debug_dataset=representative, debug_options=options
             )
-        return _bytes(debugger.get_nondebug_quantized_model())
+        content = _bytes(debugger.get_nondebug_quantized_model())
+    if not passes or min(passes) < len(calibration):
+        raise ConversionError(
+            f"was calibrated on {min(passes, default=0)} of {len(calibration)} rows; export it again"
+        )
+    return content
 
 
 @contextmanager

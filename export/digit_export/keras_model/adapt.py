@@ -14,6 +14,7 @@ import numpy as np
 from digit_runtime.contract import CLASSES, INPUT_NAME, OUTPUT_NAME, PIXELS, SIDE
 
 from digit_export.errors import KerasModelError
+from digit_export.keras_model import probes, rebuild
 from digit_export.keras_model.scale import RAW, PixelRange, describe
 from digit_export.quiet import quiet
 
@@ -22,8 +23,6 @@ with quiet():
 
 _SHAPES: Final = ((PIXELS,), (SIDE, SIDE), (SIDE, SIDE, 1))
 _FLOATS: Final = ("float32", "float16", "bfloat16", "float64")
-# Noise tells as much as digits: whatever a softmax is shown, its answers add up to 1.
-_TRIAL: Final = np.random.default_rng(0).integers(0, 256, (64, PIXELS), np.uint8)
 _SUM_ERROR: Final = 1e-2
 
 # Layers that leave values as they are, but may move them.
@@ -77,6 +76,13 @@ def adapt(model: keras.Model, path: Path, pixels: PixelRange | None = None) -> A
     if shape != (PIXELS,):
         values = keras.layers.Reshape(shape, name="digit_image")(values)
         done.append(f"Reshape to {_sizes((None, *shape))}")
+    if half := rebuild.in_half(model):
+        precise = rebuild.in_float32(model)
+        rebuild.ensure_alike(
+            keras.Model(whole, model(values)), keras.Model(whole, precise(values)), path
+        )
+        model = precise
+        done.append(f"float32 in place of {half}")
     (values,) = keras.tree.flatten(model(values))
     if logits := _gives_logits(keras.Model(whole, values), path):
         values = keras.layers.Softmax(dtype="float32", name=f"digit_{OUTPUT_NAME}")(values)
@@ -150,7 +156,7 @@ def _range(model: keras.Model, path: Path, dtype: str, given: PixelRange | None)
 
 def _scales_itself(model: Any) -> str:
     """Return in words by which layer, if the first that changes pixels is made for up to 255."""
-    first = next((layer for layer in _operations(model) if not isinstance(layer, PASSIVE)), None)
+    first = next((layer for layer in rebuild.operations(model) if not isinstance(layer, PASSIVE)), None)
     if isinstance(first, keras.layers.Rescaling):
         beyond = np.max(np.abs(first.scale)) * _BEYOND_ONE < 1
     elif isinstance(first, keras.layers.Normalization) and first.mean is not None:
@@ -160,19 +166,12 @@ def _scales_itself(model: Any) -> str:
     return f"begins with the layer {first.name!r}" if beyond else ""
 
 
-def _operations(model: Any) -> Iterator[Any]:
-    """Yield layers as `leaves` does, and with them plain operations such as a division."""
-    for operation in getattr(model, "operations", model.layers):
-        if isinstance(operation, keras.Model):
-            yield from _operations(operation)
-        else:
-            yield operation
-
-
 def _gives_logits(model: keras.Model, path: Path) -> bool:
-    answers = np.asarray(model(_TRIAL, training=False), np.float64)
-    if not np.isfinite(answers).all():
-        raise KerasModelError(f"{path}: gives outputs that are not numbers")
+    # Noise tells as much as digits: whatever a softmax is shown, its answers add up to 1.
+    answers = np.asarray(model(probes.PROBES, training=False), np.float64)
+    wrong = ~np.isfinite(answers).all(axis=1)
+    if wrong.any():
+        raise KerasModelError(f"{path}: {_not_numbers(model, int(np.flatnonzero(wrong)[0]))}")
     if answers.min() < 0 or answers.max() > 1 + _SUM_ERROR:
         return True
     if np.abs(answers.sum(axis=1) - 1).max() > _SUM_ERROR:
@@ -181,6 +180,18 @@ def _gives_logits(model: keras.Model, path: Path) -> bool:
             "all from 0 to 1; make softmax its last activation"
         )
     return False
+
+
+def _not_numbers(model: keras.Model, row: int) -> str:
+    """Say where a number is lost on the way of that probe."""
+    made = rebuild.outputs(model, probes.PROBES[row : row + 1])
+    first = next(layer for layer, values in made if not np.isfinite(values).all())
+    return (
+        f"its layer {rebuild.named(first)} gives values that are not numbers for "
+        f"{probes.NAMES[row]}, so no file of it could answer there; as a rule something is "
+        "divided by zero: add a small number to what it is divided by, or put a layer there "
+        "that does so itself, such as LayerNormalization"
+    )
 
 
 def _describe(tensors: list[Any]) -> str:

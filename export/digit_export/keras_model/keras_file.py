@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from digit_export.errors import KerasModelError
+from digit_export.keras_model.causes import AS_GRAPH, cause, failing_layer
 from digit_export.quiet import quiet
 
 with quiet():
@@ -36,29 +37,35 @@ def read(path: Path) -> keras.Model:
 
 
 def _explain(path: Path, error: Exception) -> str:
-    reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
     version, config = _inside(path)
     for layer in _layers(config):
         kind, name = layer.get("registered_name") or layer["class_name"], _name(layer)
         if kind == "Lambda":
             return (
                 f"its layer {name!r} is a Lambda, which holds Python code that is not run here; "
-                "put a layer of keras.layers in its place"
+                f"put a layer of keras.layers in its place, or {AS_GRAPH}"
             )
         if not _is_keras_own(layer, kind):
             return (
                 f"its layer {name!r} is of the class {kind!r}, which is not Keras's own and "
-                "not in the file; put a layer of keras.layers in its place"
+                f"not in the file; put a layer of keras.layers in its place, or {AS_GRAPH}"
             )
+    reason, failed = cause(error), failing_layer(error)
+    where = f"its layer {failed[0]!r} ({failed[1]})" if failed else "it"
     if version not in (None, keras.__version__):
         return (
-            f"was saved by Keras {version}, and Keras {keras.__version__} cannot read it: "
-            f"{reason}; save it with this version, or install that one"
+            f"was saved by Keras {version}, and Keras {keras.__version__} cannot read {where}: "
+            f"{reason}; {AS_GRAPH}"
         )
     if config is None and path.suffix in _H5_SUFFIXES and h5py.is_hdf5(path):
         return (
             "is an HDF5 file without a model in it, which may be weights alone; save the whole "
             "with model.save('my.keras')"
+        )
+    if failed:
+        return (
+            f"{where} cannot be read: {reason}; put what Keras itself has there "
+            f"(activation='softmax', say, in place of tf.nn.softmax), or {AS_GRAPH}"
         )
     return f"not a readable Keras model: {reason}"
 

@@ -20,7 +20,7 @@ with quiet():
     import keras
     import tensorflow as tf
 
-from digit_export.keras_model import keras_file, saved_model
+from digit_export.keras_model import keras_file, rebuild, saved_model
 from digit_export.keras_model.adapt import adapt, leaves
 
 # Its warnings would go to the stream that stderr was when it was imported, which is closed.
@@ -48,13 +48,16 @@ class Network:
             pixels: What the model expects of pixels from 0 to 255; None to find out.
 
         Raises:
-            KerasModelError: See `keras_file.read`, `saved_model.read` and `adapt.adapt`.
+            KerasModelError: See `keras_file.read`, `saved_model.read`, `adapt.adapt` and
+                `rebuild.ensure_alike`.
         """
         # A GPU may multiply in TF32, which is not precise enough for a reference.
         tf.config.set_visible_devices([], "GPU")
         model = saved_model.read(path) if path.is_dir() else keras_file.read(path)
         adapted = adapt(model, path, pixels)
-        return cls(adapted.model, adapted.done)
+        network = cls(adapted.model, adapted.done)
+        rebuild.ensure_alike(network.model, network.inference_model, path)
+        return network
 
     @property
     def classes(self) -> int:
@@ -90,7 +93,7 @@ class Network:
     @cached_property
     def serve(self) -> Any:
         """The network as one `tf.function` from "pixels" to {"probabilities"}."""
-        model = self._inference_model
+        model = self.inference_model
         signature = [tf.TensorSpec((None, PIXELS), tf.uint8, name=INPUT_NAME)]
 
         @tf.function(input_signature=signature)  # type: ignore[untyped-decorator]
@@ -104,16 +107,15 @@ class Network:
         """Yield the folder of a SavedModel of `serve`, removed afterwards."""
         with tempfile.TemporaryDirectory(prefix="digit-export-") as folder:
             archive = keras.export.ExportArchive()
-            archive.track(self._inference_model)
+            archive.track(self.inference_model)
             archive.add_endpoint("serving_default", self.serve)
             archive.write_out(folder, verbose=False)
             yield folder
 
     @cached_property
-    def _inference_model(self) -> keras.Model:
-        copy = keras.models.clone_model(self.model, clone_function=_for_export, recursive=True)
-        copy.set_weights(self.model.get_weights())
-        return copy
+    def inference_model(self) -> keras.Model:
+        """The model as converters want it: what depends on the batch's size is written out."""
+        return rebuild.copied(self.model, _for_export)
 
 
 class _FixedReshape(keras.layers.Layer):  # type: ignore[misc]
@@ -131,9 +133,39 @@ class _FixedReshape(keras.layers.Layer):  # type: ignore[misc]
         return keras.ops.reshape(inputs, (-1, *self._shape_of(inputs.shape)[1:]))
 
 
+class _WithoutXla:
+    """Convolves in groups by TensorFlow's own operation.
+
+    Keras compiles that with XLA, since a CPU has no gradient for it; converters cannot look
+    into what is compiled.
+    """
+
+    def convolution_op(self: Any, inputs: Any, kernel: Any) -> Any:
+        return tf.nn.convolution(
+            inputs,
+            kernel,
+            strides=list(self.strides),
+            padding=self.padding.upper(),
+            dilations=list(self.dilation_rate),
+        )
+
+
+class _GroupedConv1D(_WithoutXla, keras.layers.Conv1D):  # type: ignore[misc]
+    pass
+
+
+class _GroupedConv2D(_WithoutXla, keras.layers.Conv2D):  # type: ignore[misc]
+    pass
+
+
+_GROUPED: Final = {keras.layers.Conv1D: _GroupedConv1D, keras.layers.Conv2D: _GroupedConv2D}
+
+
 def _for_export(layer: keras.Layer) -> keras.Layer:
     if saved_model.is_graph(layer):
         return layer
+    if type(layer) in _GROUPED and layer.groups > 1 and layer.data_format == "channels_last":
+        return _GROUPED[type(layer)].from_config(layer.get_config())
     copy = type(layer).from_config(_unrolled(layer.get_config()))
     if isinstance(layer, keras.layers.Reshape) or (
         isinstance(layer, keras.layers.Flatten) and layer.data_format == "channels_last"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from digit_export.errors import KerasModelError
+from digit_export.keras_model.causes import cause
 from digit_export.quiet import quiet
 
 with quiet():
@@ -27,8 +28,7 @@ def read(folder: Path) -> keras.Model:
         with quiet():
             signatures = tf.saved_model.load(str(folder)).signatures
     except Exception as error:  # Whatever protobuf, a checkpoint or an operation raises.
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
-        raise KerasModelError(f"{folder}: not a readable SavedModel: {reason}") from error
+        raise KerasModelError(f"{folder}: not a readable SavedModel: {cause(error)}") from error
     if _SIGNATURE not in signatures:
         known = ", ".join(signatures) or "none"
         raise KerasModelError(
@@ -41,12 +41,20 @@ def read(folder: Path) -> keras.Model:
         raise KerasModelError(
             f"{folder}: has {len(takes)} inputs and {len(gives)} outputs; expected one of each"
         )
-    (spec,) = takes.values()
-    with quiet():
-        inputs = keras.Input(batch_shape=tuple(spec.shape), dtype=spec.dtype.name)
-        layer = keras.layers.TFSMLayer(str(folder), call_endpoint=_SIGNATURE)
-        (outputs,) = keras.tree.flatten(layer(inputs))
-        return keras.Model(inputs, outputs, name=_name(folder))
+    (spec,), (made,) = takes.values(), gives.values()
+    if spec.shape.rank is None or made.shape.rank is None:
+        raise KerasModelError(
+            f"{folder}: takes {spec.shape} and gives {made.shape}, of unknown rank; write it with "
+            "a signature of shapes, such as [None, 28, 28, 1]"
+        )
+    try:
+        with quiet():
+            inputs = keras.Input(batch_shape=tuple(spec.shape), dtype=spec.dtype.name)
+            layer = keras.layers.TFSMLayer(str(folder), call_endpoint=_SIGNATURE)
+            (outputs,) = keras.tree.flatten(layer(inputs))
+            return keras.Model(inputs, outputs, name=_name(folder))
+    except Exception as error:  # Whatever Keras makes of a graph that is not its own.
+        raise KerasModelError(f"{folder}: not a usable SavedModel: {cause(error)}") from error
 
 
 def is_graph(layer: Any) -> bool:

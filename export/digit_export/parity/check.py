@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -18,8 +19,10 @@ from digit_runtime.terminal import progress
 
 from digit_export.convert.targets import Target
 from digit_export.keras_model.network import Network
+from digit_export.keras_model.probes import PROBES
+from digit_export.parity import edges
 from digit_export.parity.evidence import Evidence
-from digit_export.parity.parity import Comparison
+from digit_export.parity.parity import ALONE, Comparison
 from digit_export.parity.rows import Rows
 from digit_export.quiet import quiet
 
@@ -47,16 +50,21 @@ class Answers:
     ) -> None:
         self.rows = checked
         self._name = name
-        self._network = network
+        self.network = network
         self._report = report
         self._known: dict[str, Probabilities] = {}
+
+    @cached_property
+    def probes(self) -> Probabilities:
+        """To `PROBES`."""
+        return self.network.predict(PROBES)
 
     def __getitem__(self, split: str) -> Probabilities:
         if split not in self._known:
             pixels = self.rows[split].pixels
             self._report(f"{self._name} keras: predicting {len(pixels):,} {split} rows")
             with progress(f"{self._name} keras", len(pixels)) as advance:
-                answers = self._network.predict(pixels, advance)
+                answers = self.network.predict(pixels, advance)
             self._known[split] = answers
         return self._known[split]
 
@@ -84,6 +92,7 @@ def check(
         engine = engine_for(target.format).name
         with quiet():
             classifier = load(path, engine=engine)
+            misses += edges.misses(answers.network, target, content, classifier, answers.probes)
     for split in splits:
         expected, rows = answers[split], answers.rows[split]
         report(f"{name} {target.name}: checking {len(rows.labels):,} {split} rows")
@@ -93,6 +102,14 @@ def check(
         parity[split] = comparison.figures()
         evidence[split] = Evidence.of(comparison, rows)
         misses += [f"{split} {miss}" for miss in comparison.misses(target.gate)]
+    rows = answers.rows["validation"]
+    if edges.depends_on_batch(classifier, rows.pixels):
+        report(f"{name} {target.name}: checking {len(rows.labels):,} rows, one image at a time")
+        singly = Comparison(
+            answers["validation"], edges.alone(classifier, rows.pixels), rows.labels
+        )
+        parity[ALONE] = singly.figures()
+        misses += [f"{ALONE}: {miss}" for miss in singly.misses(target.gate)]
     return Measured(parity, evidence, misses)
 
 

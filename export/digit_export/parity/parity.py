@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Final
 
 import numpy as np
 from digit_runtime.contract import Labels, Probabilities
@@ -15,6 +16,9 @@ from digit_export.parity.statistics import (
     kl_divergence,
     mcnemar_exact,
 )
+
+ALONE: Final = "validation, one image at a time"
+"""Names the figures of a file whose answers depend on the batch, as a device may ask it."""
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,8 @@ EXPORTED: Final = "exported"
 REPRODUCED: Final = "reproduced"
 UP_TO_DATE: Final = "up to date"
 NOT_PUBLISHED: Final = "not published"
+NOT_APPLICABLE: Final = "not applicable"
+"""Of a target that the network cannot have by its nature: no failure."""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from digit_runtime.models.manifest import Parity
 from digit_runtime.terminal import table
 
 from digit_export.keras_model.find import Source
+from digit_export.parity.parity import ALONE
 from digit_export.publish.outcome import REPRODUCED, Outcome
 
 _HEADER = ["file", "kB", "accuracy", "vs Keras", "agreement", "max diff", "mean diff", "result"]
@@ -33,14 +34,28 @@ def as_table(source: Source, outcomes: Sequence[Outcome]) -> str:
             outcome.path.name,
             f"{outcome.bytes / 1000:,.0f}" if outcome.bytes else "-",
             *_figures(outcome.parity.get(split)),
-            outcome.status + ": " * bool(outcome.reasons) + "; ".join(outcome.reasons),
+            outcome.status,
         ]
         for outcome in outcomes
     ]
     text = f"{title}\n\n{table(_HEADER, rows)}"
+    if told := [line for outcome in outcomes for line in _told(outcome)]:
+        text += "\n\n" + "\n".join(told)
     if any(outcome.status == REPRODUCED for outcome in outcomes):
         text += f"\n\n{_REPRODUCED_NOTE}"
     return text
+
+
+def _told(outcome: Outcome) -> Iterator[str]:
+    """Yield a line for each thing that the table has no column for."""
+    for reason in outcome.reasons:
+        yield f"{outcome.path.name} {outcome.status}: {reason}"
+    if singly := outcome.parity.get(ALONE):
+        yield (
+            f"{outcome.path.name}: an answer depends on the images that are asked for with it; "
+            f"one image at a time agreement {singly.agreement:.3%} on {singly.rows:,} "
+            f"validation rows, max diff {singly.max_difference:.1e}"
+        )
 
 
 def as_json(source: Source, outcomes: Sequence[Outcome]) -> dict[str, Any]:
