@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from digit_export.convert.targets import select
 from digit_export.publish.outcome import UP_TO_DATE
+from digit_export.parity.parity import ALONE
 from digit_runtime import load
 from digit_runtime.engines.table import engine_for
 from digit_runtime.models.manifest import Manifest, read_verified
@@ -43,10 +44,11 @@ def test_nothing_but_the_commands_own_progress_is_on_stderr(exported: Run) -> No
 
 def test_parity_is_recorded_on_held_out_and_on_test_rows(exported: Run) -> None:
     for file in exported.manifest["files"]:
-        assert {split: parity["rows"] for split, parity in file["parity"].items()} == {
-            "validation": 4000,
-            "test": 4000,
-        }
+        rows = {split: parity["rows"] for split, parity in file["parity"].items()}
+        # Dynamic quantization looks at the whole batch, so it is also asked as a device may.
+        if file["path"] == "onnx/mlp-dynamic.onnx":
+            assert rows.pop(ALONE) == 4000
+        assert rows == {"validation": 4000, "test": 4000}
         for parity in file["parity"].values():
             assert 0.9 < parity["accuracy"] < 1
             assert parity["agreement"] >= 0.997

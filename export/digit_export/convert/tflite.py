@@ -73,7 +73,7 @@ def int8(network: Network, calibration: Pixels) -> bytes:
         content = _bytes(debugger.get_nondebug_quantized_model())
     if not passes or min(passes) < len(calibration):
         raise ConversionError(
-            f"was calibrated on {min(passes, default=0)} of {len(calibration)} rows; export it again"
+            f"was calibrated on {min(passes, default=0)} of {len(calibration)} rows; export again"
         )
     return content
 

@@ -156,7 +156,9 @@ def _range(model: keras.Model, path: Path, dtype: str, given: PixelRange | None)
 
 def _scales_itself(model: Any) -> str:
     """Return in words by which layer, if the first that changes pixels is made for up to 255."""
-    first = next((layer for layer in rebuild.operations(model) if not isinstance(layer, PASSIVE)), None)
+    first = next(
+        (layer for layer in rebuild.operations(model) if not isinstance(layer, PASSIVE)), None
+    )
     if isinstance(first, keras.layers.Rescaling):
         beyond = np.max(np.abs(first.scale)) * _BEYOND_ONE < 1
     elif isinstance(first, keras.layers.Normalization) and first.mean is not None:

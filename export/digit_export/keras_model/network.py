@@ -158,7 +158,10 @@ class _GroupedConv2D(_WithoutXla, keras.layers.Conv2D):  # type: ignore[misc]
     pass
 
 
-_GROUPED: Final = {keras.layers.Conv1D: _GroupedConv1D, keras.layers.Conv2D: _GroupedConv2D}
+_GROUPED: Final[dict[Any, Any]] = {
+    keras.layers.Conv1D: _GroupedConv1D,
+    keras.layers.Conv2D: _GroupedConv2D,
+}
 
 
 def _for_export(layer: keras.Layer) -> keras.Layer:

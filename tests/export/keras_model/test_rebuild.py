@@ -72,8 +72,10 @@ def test_a_layer_whose_state_is_lost_is_named(tmp_path: Path) -> None:
 def test_a_division_by_the_zero_of_a_blank_image_is_named() -> None:
     with pytest.raises(KerasModelError) as caught:
         Network.load(CASES / "divsum.keras", UNIT)
-    assert "its layer 'true_divide' (TrueDivide) gives values that are not numbers" in str(caught)
-    assert "for a blank image (all pixels 0)" in str(caught)
+    assert "its layer 'true_divide' (TrueDivide) gives values that are not numbers" in str(
+        caught.value
+    )
+    assert "for a blank image (all pixels 0)" in str(caught.value)
 
 
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "bfloat16"])
@@ -135,9 +137,7 @@ def test_a_foreign_activation_is_told_with_its_layer(
     last = LAYERS.Dense(10, activation=activation, name="odd")
     with pytest.raises(KerasModelError) as caught:
         network(tmp_path / "own.keras", last=last)
-    assert f"its layer 'odd' (Dense) cannot be read: Could not locate {cause[-20:]}"[:40] in str(
-        caught.value
-    )
+    assert "its layer 'odd' (Dense) cannot be read: Could not locate" in str(caught.value)
     assert cause in str(caught.value)
     assert "model.export('folder')" in str(caught.value)
 
