@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 from digit_export.convert.targets import select
-from digit_export.publish.outcome import UP_TO_DATE
 from digit_export.parity.parity import ALONE
+from digit_export.publish.outcome import UP_TO_DATE
 from digit_runtime import load
 from digit_runtime.engines.table import engine_for
 from digit_runtime.models.manifest import Manifest, read_verified
