@@ -106,3 +106,13 @@ def test_without_an_engine_numpy_predicts(
     lines = (tmp_path / "submission.csv").read_text().splitlines()[1:]
     digits = [int(line.split(",")[1]) for line in lines]
     assert np.mean(digits == test_digits[1][:100]) > 0.97
+    result = subprocess.run(
+        [scripts / "digit-batch", "a.csv", "-o", "out"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 1
+    assert result.stderr == (
+        'Error: digit-batch needs pyarrow, fsspec, ray: pip install "digit-runtime[batch]"\n'
+    )
