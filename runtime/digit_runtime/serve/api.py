@@ -4,35 +4,40 @@ import time
 from importlib.resources import files
 from typing import Any, Final
 
+import numpy as np
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from digit_runtime.contract import Pixels, Probabilities
+from digit_runtime.contract import Probabilities
 from digit_runtime.serve import metrics
 from digit_runtime.serve.batcher import Batcher
-from digit_runtime.serve.body import JSON, Intake, media_type
+from digit_runtime.serve.body import JSON, Intake, decoder_of, media_type
 from digit_runtime.serve.limits import Limits
-from digit_runtime.serve.loaded_models import Lanes
+from digit_runtime.serve.loaded_models import LoadedModels
+from digit_runtime.serve.readiness import Readiness
 
-_SAMPLES: Final = 30
 _OPENAPI: Final = files("digit_runtime.serve").joinpath("openapi.json").read_bytes()
 
 
 class Api:
-    """What the paths do; `lanes` has the models."""
+    """What the paths do."""
 
-    def __init__(self, lanes: Lanes, limits: Limits) -> None:
-        self._lanes = lanes
+    def __init__(self, models: LoadedModels, limits: Limits) -> None:
+        self._models = models
         self._intake = Intake(limits)
+        self._readiness = Readiness(models.first, limits)
 
     async def predict(self, request: Request) -> Response:
         """POST /predict: the digits of the body, one or many."""
         start = time.perf_counter()
-        lane = await self._lanes.get(request.query_params)
+        # A model is loaded for those only who have digits for it.
+        decoder_of(request)
+        wanted = self._models.wanted(request.query_params)
         pixels = await self._intake.pixels(request)
-        answers, seconds = await lane.predict(pixels)
-        document = _described(lane, answers)
-        if media_type(request) != JSON:
+        batcher = await self._models.get(wanted)
+        answers, seconds = await batcher.predict(pixels)
+        document = _described(batcher, answers)
+        if media_type(request).startswith("image/"):
             # What became of the picture, so that people can see what the model saw.
             document["pixels"] = pixels[0].tolist()
         document["engine_milliseconds"] = round(1000 * seconds, 3)
@@ -42,32 +47,36 @@ class Api:
     def close(self) -> None:
         """Give all threads back."""
         self._intake.close()
-        self._lanes.close()
+        self._models.close()
 
     async def models(self, request: Request) -> Response:
         """GET /models: what can be asked for, and what is used where nobody asks."""
-        used = self._lanes.first.classifier
+        used = self._models.first.classifier
         default = {
             "model": used.model,
             "format": used.format,
             "precision": used.precision,
             "engine": used.engine,
         }
-        return JSONResponse({"default": default, "models": self._lanes.offers()})
+        return JSONResponse({"default": default, "models": self._models.offers()})
 
     async def samples(self, request: Request) -> Response:
         """GET /samples: a few of the digits that a model carries."""
-        model = request.query_params.get("model", self._lanes.default.model)
-        found = self._lanes.samples(model)
-        return JSONResponse({"model": model, "pixels": _few(found.pixels).tolist()})
+        model = request.query_params.get("model", self._models.default.model)
+        return Response(await self._models.samples(model), media_type=JSON)
 
     async def metrics(self, request: Request) -> Response:
         """GET /metrics, for Prometheus."""
-        return Response(self._lanes.metrics.text(), headers={"Content-Type": metrics.CONTENT_TYPE})
+        return Response(self._models.metrics.text(), headers={"Content-Type": metrics.CONTENT_TYPE})
+
+    async def ready(self, request: Request) -> Response:
+        """GET /readyz: the model answers, now."""
+        await self._readiness.check()
+        return JSONResponse({"status": "ready"})
 
 
 async def health(request: Request) -> Response:
-    """GET /healthz: the model is loaded, or nothing would answer."""
+    """GET /healthz: the server runs."""
     return JSONResponse({"status": "ok"})
 
 
@@ -76,24 +85,28 @@ async def openapi(request: Request) -> Response:
     return Response(_OPENAPI, media_type=JSON)
 
 
-def _described(lane: Batcher, answers: Probabilities) -> dict[str, Any]:
-    classifier = lane.classifier
+def _described(batcher: Batcher, answers: Probabilities) -> dict[str, Any]:
+    classifier = batcher.classifier
+    unsure_below: float | None = getattr(classifier, "unsure_below", None)
+    labels = answers.argmax(axis=1).tolist()
+    finite = [bool(row.all()) for row in np.isfinite(answers)]
+    # float64 rounds to numbers that JSON writes in six digits.
+    rounded = np.round(answers.astype(np.float64), 6).tolist()
     return {
         "model": classifier.model,
         "file": classifier.path.name,
         "engine": classifier.engine,
         "labels": list(classifier.labels),
+        "unsure_below": unsure_below,
         "predictions": [
             {
-                "label": classifier.labels[int(row.argmax())],
-                "probabilities": [round(value, 6) for value in row.tolist()],
+                "label": classifier.labels[label],
+                "unsure": unsure_below is not None and row[label] < unsure_below,
+                "probabilities": row,
             }
-            for row in answers
+            if known
+            # What the model gives is no number: that is no digit.
+            else {"label": None, "unsure": True, "probabilities": None}
+            for label, known, row in zip(labels, finite, rounded, strict=True)
         ],
     }
-
-
-def _few(pixels: Pixels) -> Pixels:
-    """Return every so many of the digits, which lie in the order of their classes."""
-    step = max(1, len(pixels) // _SAMPLES)
-    return pixels[::step][:_SAMPLES]

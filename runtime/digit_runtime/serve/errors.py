@@ -17,6 +17,11 @@ class Refusal(Exception):
         self.headers = headers or {}
 
 
+def unavailable(reason: str) -> Refusal:
+    """Return the refusal of what may be tried again in a second."""
+    return Refusal(503, reason, {"Retry-After": "1"})
+
+
 def overloaded() -> Refusal:
     """Return the refusal of what would have to wait for too long."""
-    return Refusal(503, "too many digits are waiting; try again", {"Retry-After": "1"})
+    return unavailable("too many digits are waiting; try again")

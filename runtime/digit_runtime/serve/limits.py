@@ -7,10 +7,15 @@ from dataclasses import dataclass
 class Limits:
     """Bounds; beyond them a request is refused and the others go on."""
 
+    head_bytes: int = 65_536
+    """Of a request line with all its headers."""
+    head_lines: int = 100
     body_bytes: int = 8_000_000
     """Of one request: a photo, or the JSON of a thousand digits with room to spare."""
     image_pixels: int = 16_000_000
     """Of one picture once it is decoded, whatever its bytes."""
+    image_side: int = 16_384
+    """Of one picture: what is longer than that is no picture of a digit."""
     held_bytes: int = 64_000_000
     """Of all bodies that are arriving or being decoded."""
     decoders: int = 2
@@ -22,5 +27,9 @@ class Limits:
     seconds: float = 10.0
     """For a client to send its request, and between two requests of a connection."""
     connections: int = 1024
-    stopping_seconds: int = 10
+    client_connections: int = 256
+    """Of one address; of an IPv6 network of 64 bits, which is one customer's."""
+    ready_seconds: float = 5.0
+    """For the model to answer the question whether it answers."""
+    stopping_seconds: int = 120
     """For answering what was accepted before the server stops."""

@@ -1,27 +1,29 @@
 """The models that a server offers, each loaded when it is first asked for."""
 
 import asyncio
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from digit_runtime.classifier import Classifier
-from digit_runtime.contract import DIGITS
+from digit_runtime.contract import DIGITS, Pixels
 from digit_runtime.engines.table import engines_for
 from digit_runtime.errors import DigitError
 from digit_runtime.loading.load import load
 from digit_runtime.models.folder import artifacts_folder, files_of, model_directory, model_names
 from digit_runtime.models.manifest import Manifest, sha256_of
-from digit_runtime.models.reference import Golden, golden_rows
+from digit_runtime.models.reference import golden_rows
 from digit_runtime.serve.batcher import Batcher
 from digit_runtime.serve.errors import Refusal
 from digit_runtime.serve.limits import Limits
 from digit_runtime.serve.metrics import Metrics
 from digit_runtime.terminal import native_stderr_silenced
 
-_CHOICES = ("format", "precision", "engine")
+_CHOICES: Final = ("format", "precision", "engine")
+_SAMPLES: Final = 30
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Wanted:
     engine: str | None = None
 
 
-class Lanes:
+class LoadedModels:
     """All files of a folder of models, on all installed engines."""
 
     def __init__(
@@ -53,6 +55,7 @@ class Lanes:
         self._loading = asyncio.Lock()
         self._by_wish: dict[Wanted, Batcher] = {}
         self._by_file: dict[tuple[Path, str], Batcher] = {}
+        self._samples: dict[str, bytes] = {}
         folder = artifacts_folder(artifacts)
         self._directories = {name: model_directory(name, folder) for name in model_names(folder)}
         self._offers = {name: _offer(name, path) for name, path in self._directories.items()}
@@ -62,21 +65,24 @@ class Lanes:
         """Return every model with the files that can be asked for, for JSON."""
         return list(self._offers.values())
 
-    def samples(self, model: str) -> Golden:
-        """Return the digits that a model carries.
+    async def samples(self, model: str) -> bytes:
+        """Return some of the digits that a model carries, as JSON.
 
         Raises:
             Refusal: There is no such model, or it carries none.
         """
         if model not in self._directories:
             raise self._unknown(model)
-        try:
-            return golden_rows(self._directories[model])
-        except DigitError as error:
-            raise Refusal(404, f"the model {model} carries no digits") from error
+        if model not in self._samples:
+            read = partial(_samples_of, model, self._directories[model])
+            try:
+                self._samples[model] = await asyncio.to_thread(read)
+            except DigitError as error:
+                raise Refusal(404, f"the model {model} carries no digits") from error
+        return self._samples[model]
 
-    async def get(self, given: Mapping[str, str]) -> Batcher:
-        """Return the model that a request asks for by its query, loading it if need be.
+    def wanted(self, given: Mapping[str, str]) -> Wanted:
+        """Return what a request asks for by its query.
 
         Raises:
             Refusal: There is no such model, file or engine.
@@ -86,6 +92,15 @@ class Lanes:
         wanted = Wanted(**{"model": self.default.model, **given}) if given else self.default
         if wanted not in self._by_wish:
             self._check(wanted)
+        return wanted
+
+    async def get(self, wanted: Wanted) -> Batcher:
+        """Return the model that `wanted` named, loading it if need be.
+
+        Raises:
+            Refusal: It cannot be loaded.
+        """
+        if wanted not in self._by_wish:
             async with self._loading:
                 if wanted not in self._by_wish:
                     await self._add(wanted)
@@ -140,6 +155,17 @@ class Lanes:
             )
         self._by_wish[wanted] = self._by_file[key]
         return self._by_file[key]
+
+
+def _samples_of(model: str, directory: Path) -> bytes:
+    pixels = _few(golden_rows(directory).pixels)
+    return json.dumps({"model": model, "pixels": pixels.tolist()}).encode()
+
+
+def _few(pixels: Pixels) -> Pixels:
+    """Return every so many of the digits, which lie in the order of their classes."""
+    step = max(1, len(pixels) // _SAMPLES)
+    return pixels[::step][:_SAMPLES]
 
 
 def _offer(name: str, directory: Path) -> dict[str, Any]:

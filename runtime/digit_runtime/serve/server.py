@@ -1,29 +1,58 @@
-"""Run the application until it is told to stop."""
+"""Run the application until it is told to stop, in this process or in several."""
 
+import logging
 import os
 import socket
-from collections.abc import Callable
-from contextlib import ExitStack
-from ipaddress import ip_address
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Final
 
 import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.supervisors import Multiprocess
 
 from digit_runtime.serve.app import create_app
 from digit_runtime.serve.errors import ServerStartError
 from digit_runtime.serve.limits import Limits
-from digit_runtime.serve.loaded_models import Lanes
-from digit_runtime.serve.protocol import patient_for
+from digit_runtime.serve.loaded_models import LoadedModels, Wanted
+from digit_runtime.serve.metrics import SHARED_FOLDER
+from digit_runtime.serve.protocol import BoundedProtocol
 
 _BACKLOG: Final = 1024
 
 
-def is_loopback(host: str) -> bool:
-    """Return whether only this machine can reach that address."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+@dataclass(frozen=True)
+class Settings:
+    """What is served, and to whom; each process makes its application of them.
+
+    `hosts` are the names that the server answers to, None being any.
+    """
+
+    wanted: Wanted
+    artifacts: Path | None = None
+    threads: int | None = None
+    token: str | None = None
+    hosts: frozenset[str] | None = None
+    access_log: bool = False
+    workers: int = 1
+    limits: Limits = BoundedProtocol.limits
+
+    def load(self) -> LoadedModels:
+        """Load the model that answers first.
+
+        Raises:
+            DigitError: That fails.
+        """
+        return LoadedModels(self.wanted, self.artifacts, self.threads, self.limits)
+
+    def application(self, models: LoadedModels | None = None) -> ASGIApp:
+        """Return the application, of `models` if they are loaded already."""
+        _log(self.access_log)
+        return create_app(models or self.load(), self.limits, self.token, self.hosts)
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -55,25 +84,68 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def serve(
-    listener: socket.socket,
-    lanes: Lanes,
-    limits: Limits,
-    token: str | None,
-    started: Callable[[], None],
+    listener: socket.socket, settings: Settings, models: LoadedModels, started: Callable[[], None]
 ) -> None:
     """Answer requests until SIGINT or SIGTERM; what was accepted then is answered first."""
-    loopback = is_loopback(listener.getsockname()[0])
-    config = uvicorn.Config(
-        create_app(lanes, limits, token, loopback),
-        http=patient_for(limits.seconds),
+    _allow_open_files(2 * settings.limits.connections)
+    if settings.workers == 1:
+        server = uvicorn.Server(_config(settings, settings.application(models)))
+        started()
+        server.run(sockets=[listener])
+        return
+    # The processes have models of their own.
+    models.close()
+    config = _config(settings, partial(Settings.application, settings))
+    with _shared_metrics():
+        started()
+        Multiprocess(config, sockets=[listener]).run()
+
+
+def _config(settings: Settings, app: ASGIApp | Callable[[], ASGIApp]) -> uvicorn.Config:
+    limits = settings.limits
+    return uvicorn.Config(
+        app,
+        factory=settings.workers > 1,
+        workers=settings.workers,
+        http=BoundedProtocol,
         ws="none",
         log_config=None,
-        access_log=False,
+        access_log=settings.access_log,
         server_header=False,
-        limit_concurrency=limits.connections,
         timeout_keep_alive=int(limits.seconds),
         timeout_graceful_shutdown=limits.stopping_seconds,
     )
-    server = uvicorn.Server(config)
-    started()
-    server.run(sockets=[listener])
+
+
+def _log(accesses: bool) -> None:
+    """Let uvicorn say on stderr what went wrong, and where wanted who asked for what."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+    logger = logging.getLogger("uvicorn.access")
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    logger.handlers = [handler] if accesses else []
+
+
+@contextmanager
+def _shared_metrics() -> Iterator[None]:
+    """Let the counters of all processes lie in one folder, as Prometheus's client has it."""
+    with tempfile.TemporaryDirectory(prefix="digit-serve-") as folder:
+        os.environ[SHARED_FOLDER] = folder
+        try:
+            yield
+        finally:
+            del os.environ[SHARED_FOLDER]
+
+
+def _allow_open_files(count: int) -> None:
+    """Raise what the system allows, as far as it can be; a connection is an open file."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit.
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < count:
+        wanted = count if hard == resource.RLIM_INFINITY else min(count, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))

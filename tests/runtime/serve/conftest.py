@@ -105,6 +105,12 @@ def server(cache: object) -> Iterator[Server]:
         yield started
 
 
+@pytest.fixture(scope="session")
+def guarded(cache: object) -> Iterator[Server]:
+    with running("--model", "mlp", "--token", "open sesame") as started:
+        yield started
+
+
 @pytest.fixture
 def start() -> Callable[..., Any]:
     return running

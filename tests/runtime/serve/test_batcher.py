@@ -72,8 +72,69 @@ def test_a_batch_does_not_grow_beyond_what_is_fastest() -> None:
         lane.close()
         return engine.batches
 
-    # The first two are taken together: nothing had begun when they came.
-    assert asyncio.run(story()) == [60, 60, 30]
+    # All are there before the first batch begins.
+    assert asyncio.run(story()) == [64, 64, 22]
+
+
+def test_a_large_request_takes_turns_with_small_ones() -> None:
+    async def story() -> list[str]:
+        engine = Engine()
+        lane = batcher(engine)
+        order = []
+
+        async def ask(name: str, count: int) -> None:
+            answers, _ = await lane.predict(rows(*range(count)))
+            assert answers[:, 0].tolist() == list(range(count))
+            order.append(name)
+
+        engine.free.clear()
+        large = asyncio.create_task(ask("large", 200))
+        await settle()
+        small = [asyncio.create_task(ask(f"small {n}", 1)) for n in range(3)]
+        await settle()
+        engine.free.set()
+        await asyncio.gather(large, *small)
+        lane.close()
+        return order
+
+    assert asyncio.run(story()) == ["small 0", "small 1", "small 2", "large"]
+
+
+def test_the_rest_of_a_request_that_nobody_waits_for_is_left_out() -> None:
+    async def story() -> list[int]:
+        engine = Engine()
+        lane = batcher(engine, waiting_rows=300)
+        engine.free.clear()
+        gone = asyncio.create_task(lane.predict(rows(*range(250))))
+        await settle()
+        gone.cancel()
+        engine.free.set()
+        await settle()
+        answers, _ = await lane.predict(rows(*range(250)))
+        assert len(answers) == 250
+        lane.close()
+        return engine.batches
+
+    assert asyncio.run(story()) == [64, 64, 64, 64, 58]
+
+
+def test_a_request_that_the_engine_fails_on_fails_alone() -> None:
+    class Choosy(Engine):
+        def predict_proba(self, pixels: Pixels) -> Probabilities:
+            if (pixels == 13).any():
+                raise EngineError("unlucky")
+            return super().predict_proba(pixels)
+
+    async def story() -> list[Any]:
+        lane = batcher(Choosy())
+        asked = (lane.predict(rows(n)) for n in (12, 13, 14))
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        lane.close()
+        return answers
+
+    before, unlucky, after = asyncio.run(story())
+    assert (before[0][0, 0], after[0][0, 0]) == (12, 14)
+    assert isinstance(unlucky, EngineError)
 
 
 def test_more_than_may_wait_is_refused_and_the_others_are_answered() -> None:
