@@ -48,7 +48,7 @@ class Broken:
 
 def ask(answer: float | Exception, path: str, digits: Pixels) -> tuple[int, Any]:
     """Return what an application says whose engine is broken."""
-    limits = Limits(ready_seconds=0.2)
+    limits = Limits(ready_seconds=30)
     models = LoadedModels(Wanted("mlp", engine="numpy"), None, 1, limits)
     broken = cast(Classifier, Broken(models.first.classifier.path, answer))
     models.first = models._by_wish[models.default] = Batcher(broken, limits.waiting_rows)
