@@ -23,6 +23,7 @@ from digit_runtime.serve.metrics import SHARED_FOLDER
 from digit_runtime.serve.protocol import BoundedProtocol
 
 _BACKLOG: Final = 1024
+_WORKER_SECONDS: Final = 120
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,8 @@ def _config(settings: Settings, app: ASGIApp | Callable[[], ASGIApp]) -> uvicorn
         server_header=False,
         timeout_keep_alive=int(limits.seconds),
         timeout_graceful_shutdown=limits.stopping_seconds,
+        # A process that still imports, on a slow or busy device, is not one that hangs.
+        timeout_worker_healthcheck=_WORKER_SECONDS,
     )
 
 
