@@ -1,6 +1,6 @@
 """Keras itself as a row of `digit-compare --with-keras`, measured as the engines are.
 
-``python -m digit_export.keras_subject`` speaks the protocol of `digit_runtime.measuring.meter`.
+``python -m digit_export.keras_subject`` speaks the protocol of `digit_runtime.measuring.worker`.
 It predicts with `keras.Model.predict`, as the notebook does.
 """
 
@@ -10,7 +10,8 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 from digit_runtime.contract import Pixels, Probabilities
-from digit_runtime.measuring.meter import Job, Predict, serve
+from digit_runtime.measuring.meter import Job, Predict
+from digit_runtime.measuring.worker import serve
 
 from digit_export.keras_model.find import find
 from digit_export.keras_model.network import Network

@@ -1,8 +1,6 @@
 """What predicts on this device, with what, and what would make it better."""
 
 import importlib.metadata
-import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,23 +10,15 @@ import numpy as np
 
 from digit_runtime.device import Machine
 from digit_runtime.engines.table import ENGINES, Engine
-from digit_runtime.errors import DigitError
+from digit_runtime.errors import DigitError, EngineError
 from digit_runtime.formats import onnx_file
 from digit_runtime.formats.precisions import rank
 from digit_runtime.loading import auto
+from digit_runtime.measuring.meter import Job
+from digit_runtime.measuring.process import Process
 from digit_runtime.models.folder import FoundFile, files_of, find_all
 
-_PROBE: Final = """
-import sys
-from digit_runtime import DigitError, load
-try:
-    load(sys.argv[1], engine=sys.argv[2], threads=1).predict([[0] * 784])
-except DigitError as error:
-    sys.exit(str(error))
-except Exception as error:
-    sys.exit(f"{type(error).__name__}: {error}".split(chr(10), 1)[0][:200])
-"""
-_PROBE_SECONDS: Final = 60
+PROBE_SECONDS: Final = 60
 _WORKS: Final = "works"
 _UNTRIED: Final = "installed, no file to try it on"
 # Two products with a uint8 still fit 16 bits: 2 * 255 * 64 < 2^15.
@@ -184,22 +174,14 @@ def _version(package: str) -> str:
 
 def _probe(engine: Engine, path: Path) -> str:
     try:
-        done = subprocess.run(
-            [sys.executable, "-P", "-c", _PROBE, str(path), engine.name],
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_PROBE_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return f"gives no answer within {_PROBE_SECONDS} s"
+        with Process(Job(str(path), engine.name, 1), limit_s=PROBE_SECONDS) as process:
+            process.answer()
+            process.ask("load")
+    except EngineError as error:
+        return str(error).removeprefix(f"{path} on {engine.name}: ")
     except OSError as error:
         return f"could not be tried: {error}"
-    if done.returncode < 0:
-        return f"crashes (signal {-done.returncode})"
-    lines = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
-    return lines[-1] if done.returncode else _WORKS
+    return _WORKS
 
 
 def _choice(artifacts: Path, name: str, broken: Sequence[str]) -> Choice:

@@ -10,7 +10,7 @@ from typing import Final
 from digit_runtime.contract import DIGITS
 from digit_runtime.engines.table import ENGINES, engine_for, engines_for
 from digit_runtime.errors import EngineNotInstalledError, ManifestError, ModelNotFoundError
-from digit_runtime.measuring.workers import ENGINE_PROGRAM
+from digit_runtime.measuring.process import ENGINE_PROGRAM
 from digit_runtime.models.folder import FoundFile, files_of
 from digit_runtime.models.manifest import Manifest, sha256_of
 
@@ -37,7 +37,7 @@ class Candidate:
     sha256: str
     """Of the file, as the manifest states it; the process that loads it checks it."""
     program: tuple[str, ...] = ENGINE_PROGRAM
-    """The command line of a program that calls `measure.serve`."""
+    """The command line of a program that calls `worker.serve`."""
     expected_bytes: int = _ENGINE_BYTES
     directory: Path | None = None
     """The model's, with its manifest."""

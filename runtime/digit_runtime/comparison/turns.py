@@ -15,7 +15,7 @@ from digit_runtime.device import usable_cpus
 from digit_runtime.errors import EngineError
 from digit_runtime.formats.precisions import rank
 from digit_runtime.measuring.meter import Job
-from digit_runtime.measuring.workers import Worker
+from digit_runtime.measuring.process import Process
 
 _FEWEST_RUNS: Final = 3
 _MOST_RUNS: Final = 400
@@ -38,7 +38,7 @@ class Paper:
 class Turn:
     """A candidate's process, and how long its turns take."""
 
-    worker: Worker
+    process: Process
     samples: Samples
     single_ms: float
     batch_row_ms: float
@@ -82,27 +82,27 @@ def _some(
     stack: ExitStack,
 ) -> Iterator[Turn]:
     """Start all processes, which import their engines side by side; then load one by one."""
-    workers = []
+    processes = []
     for candidate in group:
         job = Job(str(candidate.path), candidate.engine, plan.threads, str(paper.raw), paper.timed)
-        worker = stack.enter_context(Worker(job, candidate.program))
-        workers.append((candidate, worker))
+        process = stack.enter_context(Process(job, candidate.program))
+        processes.append((candidate, process))
     ready = []
-    for candidate, worker in workers:
+    for candidate, process in processes:
         try:
-            ready.append((candidate, worker, worker.answer()["version"]))
+            ready.append((candidate, process, process.answer()["version"]))
         except EngineError as error:
             outcome.failures.append(str(error))
-    for candidate, worker, version in ready:
+    for candidate, process, version in ready:
         try:
-            samples = Samples(candidate, version, **worker.ask("load"))
+            samples = Samples(candidate, version, **process.ask("load"))
             samples.exam = paper.exams.get(candidate)
-            rough = worker.ask("warm_up")
+            rough = process.ask("warm_up")
         except EngineError as error:
             outcome.failures.append(str(error))
             continue
         runs = round(1000 * plan.seconds / plan.rounds / rough["single_ms"])
-        yield Turn(worker, samples, runs=min(max(runs, _FEWEST_RUNS), _MOST_RUNS), **rough)
+        yield Turn(process, samples, runs=min(max(runs, _FEWEST_RUNS), _MOST_RUNS), **rough)
 
 
 def seconds(turn: Turn, share: int) -> float:

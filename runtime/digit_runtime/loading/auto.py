@@ -139,8 +139,9 @@ def _trials(leaders: Sequence[Pair], threads: int, anew: bool) -> tuple[list[Tri
         if obstacle := cache.obstacle():
             return [], obstacle
         from digit_runtime.measuring import trial
+        from digit_runtime.measuring.process import can_start
 
-        if trial.python() is None:
+        if not can_start():
             return [], "this program is no Python that could start another"
         for pair in leaders:
             pair.file.read()

@@ -1,31 +1,16 @@
-"""Measure one model file with one engine, in a process of its own.
+"""What can be measured of one subject that predicts, in its own process."""
 
-``python -m digit_runtime.measuring.meter`` reads a `Job` as one line of JSON, answers
-with the engine's version once the engine is imported, and then does one of `Meter`'s
-methods for every further line, such as ``{"do": "latency", "runs": 50}``. It answers each
-with one line and ends with its input. A fresh process is what makes load time and peak
-memory mean something: nothing of another engine is loaded, cached or counted.
-
-Whatever else can predict is measured the same way by a program that calls `serve`.
-"""
-
-import importlib.metadata
-import json
-import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
 import numpy as np
 
-from digit_runtime.classifier import Classifier
+from digit_runtime.classifier import BATCH_ROWS
 from digit_runtime.contract import PIXELS, Pixels, Probabilities
-from digit_runtime.engines.table import engine_for
-from digit_runtime.errors import DigitError
-from digit_runtime.models.folder import find
 
 T = TypeVar("T")
 Predict = Callable[[Pixels], Probabilities]
@@ -39,13 +24,13 @@ _IMAGES: Final = 512
 
 @dataclass(frozen=True)
 class Job:
-    """What to measure, on the first `rows` of `pixels`, raw uint8 rows of 784 bytes each."""
+    """What to measure, on the first `rows` of `pixels`, raw uint8 rows, or on made-up ones."""
 
     file: str
     engine: str
     threads: int
-    pixels: str
-    rows: int
+    pixels: str = ""
+    rows: int = 0
 
 
 class Subject(Protocol):
@@ -62,35 +47,39 @@ class Subject(Protocol):
         ...
 
 
-class EngineSubject:
-    """A model file on one of the runtime's engines."""
-
-    def __init__(self, job: Job) -> None:
-        self._job = job
-        self._file = find(job.file)
-        engine = engine_for(self._file.format, job.engine)
-        # Importing the engine is the process's cost, not the file's.
-        engine.implementation()
-        self.version = _version(engine.installed_package())
-
-    def load(self) -> Predict:
-        """See `Subject`."""
-        return Classifier(self._file, self._job.engine, self._job.threads).predict_proba
-
-
 class Meter:
     """The measurements. Times are in milliseconds unless their name says otherwise."""
 
     def __init__(self, job: Job, subject: Subject) -> None:
         self._job = job
         self._subject = subject
-        self._images = self._read(0, min(job.rows, _IMAGES))
+        self._images = self._read(0, min(job.rows, _IMAGES)) if job.rows else _made_up()
 
     def load(self) -> dict[str, float]:
         """Time loading and the very first image."""
         self._predict, load_ms = _timed(self._subject.load)
         _, first_ms = _timed(lambda: self._predict(self._images[:1]))
         return {"load_ms": load_ms, "first_ms": first_ms}
+
+    def start(self) -> dict[str, float]:
+        """Load and predict a first batch; tell the CPU time of that and of all before.
+
+        CPU time, for others may start at the same time, and files may not be cached.
+        """
+        self._predict = self._subject.load()
+        self._predict(self._images)
+        return {"start_s": time.process_time()}
+
+    def turn(self, seconds: float) -> dict[str, float]:
+        """Predict full batches for that long, after one that does not count."""
+        # The threads of the engine before may still spin, and this one's are asleep.
+        time.sleep(_SETTLE_SECONDS)
+        self._predict(self._images)
+        rows, start = 0, time.perf_counter()
+        while (spent := time.perf_counter() - start) < seconds:
+            self._predict(self._images)
+            rows += len(self._images)
+        return {"images_per_s": rows / spent}
 
     def warm_up(self) -> dict[str, float]:
         """Run until buffers and caches are there; tell roughly how long things take."""
@@ -178,43 +167,11 @@ def peak_bytes() -> int | None:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
-def serve(prepare: Callable[[Job], Subject]) -> int:
-    """Answer standard input until it ends; a `DigitError` becomes ``{"error": ...}``, status 1."""
-    # What engines print must not come between the answers.
-    channel = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    with channel:
-        try:
-            for answer in _answers(prepare):
-                print(json.dumps(answer), file=channel, flush=True)
-        except DigitError as error:
-            print(json.dumps({"error": str(error)}), file=channel)
-            return 1
-    return 0
-
-
-def _answers(prepare: Callable[[Job], Subject]) -> Iterator[dict[str, Any]]:
-    job = Job(**json.loads(sys.stdin.readline()))
-    subject = prepare(job)
-    yield {"version": subject.version}
-    meter = Meter(job, subject)
-    for line in sys.stdin:
-        arguments = json.loads(line)
-        yield getattr(meter, arguments.pop("do"))(**arguments)
-
-
-def _version(package: str | None) -> str:
-    try:
-        return importlib.metadata.version((package or "").replace("_", "-"))
-    except importlib.metadata.PackageNotFoundError:  # A build under another name.
-        return "unknown"
+def _made_up() -> Pixels:
+    return np.resize(np.arange(256, dtype=np.uint8), (BATCH_ROWS, PIXELS))
 
 
 def _timed(work: Callable[[], T]) -> tuple[T, float]:
     start = time.perf_counter()
     result = work()
     return result, 1000 * (time.perf_counter() - start)
-
-
-if __name__ == "__main__":
-    sys.exit(serve(EngineSubject))

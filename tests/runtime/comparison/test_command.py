@@ -16,7 +16,7 @@ from digit_runtime.commands.compare import compare
 from digit_runtime.comparison import rounds
 from digit_runtime.comparison.candidates import candidates
 from digit_runtime.contract import Labels, Pixels
-from digit_runtime.measuring.workers import Worker
+from digit_runtime.measuring.process import Process
 
 Run = Callable[..., Result]
 FEW = ("--models", "mlp", "--engine", "onnxruntime", "--engine", "litert")
@@ -83,14 +83,14 @@ def test_candidates_take_turns(
     artifacts: Path, test_digits: tuple[Pixels, Labels], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
-    ask = Worker.ask
+    ask = Process.ask
 
-    def listen(self: Worker, do: str, **arguments: object) -> dict[str, object]:
+    def listen(self: Process, do: str, **arguments: object) -> dict[str, object]:
         if do == "latency":
             asked.append(self._name)
         return ask(self, do, **arguments)
 
-    monkeypatch.setattr(Worker, "ask", listen)
+    monkeypatch.setattr(Process, "ask", listen)
     chosen = candidates(["mlp"], artifacts, ["onnxruntime"])
     outcome = rounds.run(chosen, test_digits[0][:60], rounds.Plan(rounds=3, seconds=0.02))
     assert len(asked) == 3 * len(chosen)
