@@ -56,7 +56,7 @@ def _holds(turn: Turn, recorded: Recorded, paper: Paper) -> bool:
 
 
 def _digits(turn: Turn, start: int, rows: int) -> list[int]:
-    digits: list[int] = turn.worker.ask("digits", start=start, rows=rows, batch=BATCHES[0])[
+    digits: list[int] = turn.process.ask("digits", start=start, rows=rows, batch=BATCHES[0])[
         "digits"
     ]
     return digits

@@ -126,11 +126,11 @@ def _measure(
 
 
 def _round(turn: Turn, number: int, share: int, rows: int) -> Round:
-    latencies = turn.worker.ask("latency", runs=turn.runs)["ms"]
+    latencies = turn.process.ask("latency", runs=turn.runs)["ms"]
     first = number * share
     batch = BATCHES[number % len(BATCHES)]
     before = energy.read()
-    answer = turn.worker.ask(
+    answer = turn.process.ask(
         "throughput", start=first, rows=share, batch=batch, seconds=THROUGHPUT_SECONDS
     )
     return Round(
