@@ -76,3 +76,8 @@ def __getattr__(name: str) -> object:
     value = getattr(importlib.import_module(f"{__name__}.{_LATER[name]}"), name)
     globals()[name] = value
     return value
+
+
+def __dir__() -> list[str]:
+    # help() and completion know what is not loaded yet from here.
+    return sorted({*globals(), *__all__})
