@@ -23,7 +23,7 @@ INT8 = ["onnx/mlp-int8.onnx", "tflite/mlp-int8.tflite"]
 def test_files_tell_where_they_come_from(exported: Run) -> None:
     manifest = exported.manifest
     for file in manifest["files"]:
-        found = read(exported.directory / file["path"])
+        found = read(file["format"], (exported.directory / file["path"]).read_bytes())
         assert found["digit.contract"] == "1"
         assert found["digit.model"] == "mlp"
         assert found["digit.keras_sha256"] == manifest["model"]["sha256"]
@@ -51,7 +51,7 @@ def test_answers_do_not_change(
     np.testing.assert_array_equal(
         load(again).predict_proba(pixels), load(file).predict_proba(pixels)
     )
-    assert read(again)["digit.more"] == "1"
+    assert read(file.suffix, again.read_bytes())["digit.more"] == "1"
 
 
 def test_weights_stay_aligned(exported: Run) -> None:

@@ -258,10 +258,10 @@ def test_the_next_is_tried_where_opening_fails(
     measure()
     opened = Engine.open
 
-    def broken(self: Engine, path: Path, threads: int) -> Session:
+    def broken(self: Engine, content: bytes, path: Path, threads: int) -> Session:
         if self.name == "litert":
             raise ModelFileError("litert is too old for it")
-        return opened(self, path, threads)
+        return opened(self, content, path, threads)
 
     monkeypatch.setattr(Engine, "open", broken)
     assert load("mlp", artifacts=artifacts).engine == "onnxruntime"
