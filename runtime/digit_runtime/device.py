@@ -75,11 +75,11 @@ def look() -> Machine:
     import struct
     import sysconfig
 
-    memory = _memory(Path("/proc/meminfo"))
+    memory = read_meminfo(Path("/proc/meminfo"))
     return Machine(
         cpu=cpu_name(),
         architecture=platform.machine(),
-        flags=_flags(),
+        flags=instructions(),
         usable_cpus=usable_cpus(),
         cpus=os.cpu_count(),
         memory=memory.get("MemTotal", _physical_memory()),
@@ -92,9 +92,10 @@ def look() -> Machine:
     )
 
 
-def _flags() -> tuple[str, ...] | None:
+def instructions() -> tuple[str, ...] | None:
+    """Return those of the instruction sets that matter which this CPU has; None if unknown."""
     if sys.platform == "darwin":
-        return tuple(flag for name, flag in _MACOS_FLAGS.items() if _sysctl(name) == "1")
+        return tuple(flag for name, flag in _MACOS_FLAGS.items() if sysctl(name) == "1")
     told = cpuinfo()
     flags = told.get("flags", told.get("Features"))  # So called on x86, and on Arm.
     if flags is None:
@@ -103,7 +104,8 @@ def _flags() -> tuple[str, ...] | None:
     return tuple(flag for flag in (*_X86_FLAGS, *_ARM_FLAGS) if flag in have)
 
 
-def _memory(meminfo: Path) -> Mapping[str, int]:
+def read_meminfo(meminfo: Path) -> Mapping[str, int]:
+    """Return MemTotal and MemAvailable in bytes, as far as Linux tells."""
     found = {}
     try:
         for line in meminfo.read_text(errors="replace").splitlines():
@@ -123,7 +125,8 @@ def _physical_memory() -> int | None:
         return None
 
 
-def _sysctl(name: str) -> str | None:
+def sysctl(name: str) -> str | None:
+    """Return what macOS says of itself under that name; None where there is no answer."""
     import subprocess
 
     try:
@@ -141,10 +144,10 @@ def usable_cpus() -> int:
         count = len(os.sched_getaffinity(0))
     except AttributeError:  # macOS and Windows have no affinity to ask for.
         count = os.cpu_count() or 1
-    return max(1, min(count, _cgroup_limit()))
+    return max(1, min(count, cgroup_limit()))
 
 
-def _cgroup_limit(root: Path = Path("/sys/fs/cgroup")) -> int:
+def cgroup_limit(root: Path = Path("/sys/fs/cgroup")) -> int:
     """Return the quota of cgroup v2 in whole CPUs, rounded up, or a large number."""
     try:
         quota, period = (root / "cpu.max").read_text().split()

@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 
 T = TypeVar("T")
 
-_SECONDS_BETWEEN_LINES: Final = 10.0
+SECONDS_BETWEEN_LINES: Final = 10.0
 _SECONDS_BETWEEN_DRAWINGS: Final = 0.1
 _BAR: Final = 36
 
@@ -22,7 +22,7 @@ def progress(label: str, total: int | None = None) -> Iterator[Callable[[int], N
     ten seconds prints nothing where there is no terminal.
     """
     terminal = sys.stderr.isatty()
-    pause = _SECONDS_BETWEEN_DRAWINGS if terminal else _SECONDS_BETWEEN_LINES
+    pause = _SECONDS_BETWEEN_DRAWINGS if terminal else SECONDS_BETWEEN_LINES
     done, drawn, last = 0, -1, 0.0 if terminal else time.monotonic()
 
     def draw() -> None:

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from digit_runtime.device import _cgroup_limit, cpu_name, cpuinfo, usable_cpus
+from digit_runtime.device import cgroup_limit, cpu_name, cpuinfo, usable_cpus
 
 
 @pytest.mark.parametrize(
@@ -13,14 +13,14 @@ from digit_runtime.device import _cgroup_limit, cpu_name, cpuinfo, usable_cpus
 )
 def test_a_quota_is_whole_cpus_rounded_up(quota: str, cpus: int, tmp_path: Path) -> None:
     (tmp_path / "cpu.max").write_text(quota + "\n")
-    assert _cgroup_limit(tmp_path) == cpus
+    assert cgroup_limit(tmp_path) == cpus
 
 
 @pytest.mark.parametrize("content", ["max 100000\n", "", "junk"])
 def test_no_quota_is_no_limit(content: str, tmp_path: Path) -> None:
     (tmp_path / "cpu.max").write_text(content)
-    assert _cgroup_limit(tmp_path) > 100_000
-    assert _cgroup_limit(tmp_path / "nowhere") > 100_000
+    assert cgroup_limit(tmp_path) > 100_000
+    assert cgroup_limit(tmp_path / "nowhere") > 100_000
 
 
 X86 = "processor\t: 0\nmodel name\t: Intel N100\nflags\t\t: sse2 avx2\n\nprocessor\t: 1\n"

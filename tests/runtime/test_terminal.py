@@ -19,7 +19,7 @@ def test_short_work_is_silent_where_there_is_no_terminal(
 def test_long_work_prints_sparse_lines(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(terminal, "_SECONDS_BETWEEN_LINES", 0.0)
+    monkeypatch.setattr(terminal, "SECONDS_BETWEEN_LINES", 0.0)
     with terminal.progress("working", 400) as advance:
         advance(100)
     with terminal.progress("counting") as advance:

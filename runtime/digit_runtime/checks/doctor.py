@@ -137,7 +137,7 @@ def _engine(engine: Engine, files: Sequence[FoundFile], machine: Machine) -> Eng
         state = "not installed" if pip_line else f"no wheels for {_unusual(machine)}"
         return EngineState(engine.name, engine.format, None, state, pip_line)
     files = [file for file in files if file.format == engine.format]
-    state = _probe(engine, min(files, key=_rank).path) if files else _UNTRIED
+    state = probe(engine, min(files, key=_rank).path) if files else _UNTRIED
     return EngineState(engine.name, engine.format, _version(package), state, pip_line)
 
 
@@ -172,7 +172,8 @@ def _version(package: str) -> str:
         return "unknown version"
 
 
-def _probe(engine: Engine, path: Path) -> str:
+def probe(engine: Engine, path: Path) -> str:
+    """Return "works", or what is in the way of this engine with that file."""
     try:
         with Process(Job(str(path), engine.name, 1), limit_s=PROBE_SECONDS) as process:
             process.answer()

@@ -163,9 +163,9 @@ def _question(leaders: Sequence[Pair], threads: int) -> dict[str, Any]:
         "candidates": [
             {
                 "engine": pair.engine.name,
-                "version": _version(pair.engine),
+                "version": version_of(pair.engine),
                 "format": pair.file.format,
-                "sha256": _sha256(pair.file),
+                "sha256": sha256_of(pair.file),
             }
             for pair in leaders
         ],
@@ -185,7 +185,7 @@ def _trials_from(answer: Any, count: int) -> list[Trial] | None:
     return trials if sound else None
 
 
-def _version(engine: Engine) -> str:
+def version_of(engine: Engine) -> str:
     """Return what tells one version of an installed engine from another.
 
     From the name of the folder that pip leaves beside the package: importing
@@ -199,5 +199,6 @@ def _version(engine: Engine) -> str:
     return ", ".join(sorted(path.name.rsplit(".", 1)[0] for path in beside)) or "unknown"
 
 
-def _sha256(file: FoundFile) -> str:
+def sha256_of(file: FoundFile) -> str:
+    """Return the hash that the manifest states, or else the file's own; raises ModelFileError."""
     return file.entry.sha256 if file.entry else hashlib.sha256(file.read()).hexdigest()

@@ -228,25 +228,25 @@ def test_flags_are_those_that_matter(
 ) -> None:
     monkeypatch.setattr(device.sys, "platform", "linux")
     monkeypatch.setattr(device, "cpuinfo", lambda: cpuinfo)
-    assert device._flags() == flags
+    assert device.instructions() == flags
 
 
 def test_macos_is_asked_by_sysctl(monkeypatch: pytest.MonkeyPatch) -> None:
     answers = {"hw.optional.AdvSIMD": "1", "hw.optional.arm.FEAT_DotProd": "1"}
     monkeypatch.setattr(device.sys, "platform", "darwin")
-    monkeypatch.setattr(device, "_sysctl", answers.get)
-    assert device._flags() == ("asimd", "asimddp")
+    monkeypatch.setattr(device, "sysctl", answers.get)
+    assert device.instructions() == ("asimd", "asimddp")
     monkeypatch.undo()
-    assert device._sysctl("no.such.name") is None
+    assert device.sysctl("no.such.name") is None
 
 
 @pytest.mark.parametrize("content", ["MemTotal: many kB\n", "MemTotal\n", "\0", "MemTotal: 5 MB\n"])
 def test_odd_memory_files_are_survived(content: str, tmp_path: Path) -> None:
     path = tmp_path / "meminfo"
     path.write_text(content)
-    assert device._memory(path) == {}
+    assert device.read_meminfo(path) == {}
     path.write_text("MemTotal:  8000 kB\nMemFree: 1 kB\nMemAvailable: 2000 kB\n")
-    assert device._memory(path) == {"MemTotal": 8_192_000, "MemAvailable": 2_048_000}
+    assert device.read_meminfo(path) == {"MemTotal": 8_192_000, "MemAvailable": 2_048_000}
 
 
 def test_this_machine_answers() -> None:

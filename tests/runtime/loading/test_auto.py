@@ -97,7 +97,7 @@ def test_what_matters_is_measured_again(
     load("mlp", artifacts=artifacts, threads=1)
     load("cnn", artifacts=artifacts, threads=2)
     assert len(runs) == 3
-    for name in ("_version", "_sha256", "cpu_name"):
+    for name in ("version_of", "sha256_of", "cpu_name"):
         monkeypatch.setattr(auto, name, lambda *_: "another")
         assert (measured(), measured()) == (1, 0)
     monkeypatch.setattr(auto, "usable_cpus", lambda: 64)
@@ -300,7 +300,7 @@ def test_where_none_works_the_preferred_ones_reason_is_given(
 @pytest.fixture
 def quick_doctor(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every engine pass the doctor's own probe, which test_doctor.py tests."""
-    monkeypatch.setattr(diagnosis, "_probe", lambda *_: "works")
+    monkeypatch.setattr(diagnosis, "probe", lambda *_: "works")
 
 
 def test_the_doctor_measures_anew_and_shows_it(
