@@ -246,6 +246,8 @@ def _model(source: Source, network: "Network") -> dict[str, Any]:
     }
     if not source.trained_here:
         described["adapted"] = list(network.adapted)
+    if source.path.parent != source.directory:
+        described["location"] = source.location
     if source.pixels:
         described["pixels"] = list(source.pixels)
     return described

@@ -28,6 +28,8 @@ class Classifier:
         format: "onnx" or "tflite".
         labels: The names of the classes; "0" to "9" of digits.
         precision: As its manifest states it; None for a file without manifest.
+        tolerated: Whether it was published by ``--tolerance`` only, and may answer otherwise
+            than its Keras model.
         engine: The engine's name.
         threads: How many threads the engine uses for one batch; numpy's matrix products
             use as many as its BLAS was told by the environment when numpy was imported.
@@ -42,6 +44,7 @@ class Classifier:
         self.model = file.model
         self.format = file.format
         self.precision = file.precision
+        self.tolerated = file.tolerated
         self.engine = chosen.name
         self.threads = threads or usable_cpus()
         session = chosen.open(content, file.path, self.threads)

@@ -12,6 +12,7 @@ from digit_runtime.loading.auto import preferred
 from digit_runtime.models.folder import find_all
 from digit_runtime.models.manifest import MANIFEST_NAME, Manifest
 from digit_runtime.storage.atomic import writing
+from digit_train.training.folder import locked
 
 from digit_export.card.evaluate import evaluate
 from digit_export.card.pictures import draw_confusion, draw_hardest
@@ -23,6 +24,7 @@ def write(
     pixels: Pixels,
     labels: Labels,
     report: Callable[[str], None] = lambda line: None,
+    data_sha256: str = "",
 ) -> Path:
     """Evaluate the model's smallest file, record it in the manifest, and write card and pictures.
 
@@ -31,6 +33,8 @@ def write(
         pixels: uint8 ``[N, 784]``, rows that the model was not trained on.
         labels: uint8 ``[N]``.
         report: Called with each result.
+        data_sha256: Of the file that the rows are from: a model's own training rows tell
+            nothing of digits that it has not seen, and the card says so.
 
     Returns:
         The path of the card.
@@ -56,11 +60,29 @@ def write(
         "pixels_sha256": hashlib.sha256(pixels.data).hexdigest(),
         **evaluation.as_json(),
     }
-    manifest = replace(manifest, provenance={**manifest.provenance, "evaluation": figures})
-    draw_confusion(evaluation, directory / CONFUSION)
-    draw_hardest(evaluation, pixels, directory / HARDEST)
-    with writing(directory / CARD_NAME) as stream:
-        stream.write(text(manifest).encode())
-    with writing(directory / MANIFEST_NAME) as stream:
-        stream.write(manifest.to_json().encode())
+    if data_sha256 in _trained_on(manifest):
+        figures["training_rows"] = True
+    with locked(directory):
+        # An export may have published more since, or other bytes.
+        manifest = Manifest.read(directory)
+        if entry.sha256 not in {file.sha256 for file in manifest.files}:
+            raise ModelFileError(
+                f"{directory / entry.path}: was exported anew meanwhile; try again"
+            )
+        manifest = replace(manifest, provenance={**manifest.provenance, "evaluation": figures})
+        draw_confusion(evaluation, directory / CONFUSION)
+        draw_hardest(evaluation, pixels, directory / HARDEST)
+        with writing(directory / CARD_NAME) as stream:
+            stream.write(text(manifest).encode())
+        with writing(directory / MANIFEST_NAME) as stream:
+            stream.write(manifest.to_json().encode())
     return directory / CARD_NAME
+
+
+def _trained_on(manifest: Manifest) -> set[str]:
+    """Return the hashes of the CSVs that the model was trained on or calibrated with."""
+    known = [
+        manifest.provenance.get(section, {}).get("data", {}).get(key)
+        for section, key in (("training", "sha256"), ("export", "train"))
+    ]
+    return {sha256 for sha256 in known if sha256}

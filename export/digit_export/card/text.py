@@ -6,6 +6,8 @@ from typing import Any, Final
 from digit_runtime.contract import DIGITS
 from digit_runtime.models.manifest import Manifest, ModelFile
 
+from digit_export.card.notes import SEEN, notes
+
 CARD_NAME: Final = "README.md"
 CONFUSION: Final = "confusion.png"
 HARDEST: Final = "hardest.png"
@@ -30,7 +32,7 @@ of every file, so there is no preprocessing. N is free.
 ## Files
 
 {files}
-
+{notes}
 Accuracy is on {rows}. "Agreement" is how often the file's answer is that of the Keras
 model on the same rows, "difference" the largest one between their probabilities.
 
@@ -68,7 +70,7 @@ reshaping are part of every file, so there is no preprocessing. N is free.
 ## Files
 
 {files}
-
+{notes}
 Accuracy is on {rows}. "Agreement" is how often the file's answer is that of the Keras
 model on the same rows, "difference" the largest one between their probabilities.
 
@@ -83,8 +85,8 @@ Made by `digit-export` from manifest.json; do not edit.
 _EVALUATION = """\
 ## What it can do, and where it fails
 
-`{file}` on {engine}: **{accuracy:.2%}** of {rows:,} test rows right ({wrong:,} wrong), 95 %
-confidence interval {low:.2%} to {high:.2%} (Wilson).
+`{file}` on {engine}: **{accuracy:.2%}** of {rows:,} {kind} rows right ({wrong:,} wrong), 95 %
+confidence interval {low:.2%} to {high:.2%} (Wilson).{seen}
 
 | the same rows | accuracy |
 |---|--:|
@@ -120,6 +122,7 @@ def text(manifest: Manifest) -> str:
         labels=", ".join(labels),
         facts="\n".join(f"| {key} | {value} |" for key, value in _facts(manifest.provenance)),
         files=_table(manifest.files, split),
+        notes="".join(notes(manifest.files)),
         rows=_rows(manifest.files, split),
         evaluation=_evaluation(manifest),
         training=_training(manifest.provenance),
@@ -159,7 +162,11 @@ def _table(files: tuple[ModelFile, ...], split: str) -> str:
         "|---|--:|--:|--:|--:|--:|",
     ]
     for file in files:
-        cells = [f"`{file.path}`", f"{file.bytes / 1000:,.0f}", *_figures(file, split)]
+        cells = [
+            f"`{file.path}`{' (by --tolerance only)' * bool(file.tolerance)}",
+            f"{file.bytes / 1000:,.0f}",
+            *_figures(file, split),
+        ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -189,6 +196,8 @@ def _evaluation(manifest: Manifest) -> str:
     low, high = found["confidence_interval_95"]
     return _EVALUATION.format(
         file=found["file"],
+        kind="training" if found.get("training_rows") else "test",
+        seen=SEEN if found.get("training_rows") else "",
         engine=found["engine"],
         accuracy=found["accuracy"],
         rows=found["rows"],

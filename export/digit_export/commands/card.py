@@ -36,6 +36,7 @@ def card(model: str, data: Path, labels: Path, artifacts: Path) -> None:
     from digit_runtime.errors import PixelsError
     from digit_runtime.inputs.kaggle_csv import read_csv, read_labels
     from digit_runtime.models.folder import model_names
+    from digit_runtime.models.manifest import sha256_of
 
     from digit_export.card.run import write
 
@@ -48,5 +49,6 @@ def card(model: str, data: Path, labels: Path, artifacts: Path) -> None:
             pixels,
             answers,
             lambda line, name=name: click.echo(f"{name}: {line}", err=True),  # type: ignore[misc]
+            sha256_of(data),
         )
         click.echo(path)

@@ -74,6 +74,9 @@ from digit_export.keras_model.scale import PixelRange
     help=f"Another limit in the gates, a fraction, of {', '.join(LIMITS)}; recorded "
     "in the manifest. May be repeated.",
 )
+@click.option(
+    "--replace", is_flag=True, help="Replace the exports of another model of the same name."
+)
 @click.option("--force", is_flag=True, help="Export what is up to date, too.")
 @click.option(
     "--debug",
@@ -93,6 +96,7 @@ def export(
     test_labels: Path | None,
     seed: int,
     limits: dict[str, float],
+    replace: bool,
     force: bool,
     debug: bool,
     as_json: bool,
@@ -126,7 +130,7 @@ def export(
     if model == "all" and (class_names or scale):
         raise click.UsageError("--class-names and --scale are of one model: give --model")
     targets = tolerance.apply(select(format_, precision), limits)
-    found = find(model, artifacts, class_names, scale)
+    found = find(model, artifacts, class_names, scale, replace)
     rows = Data(data, test)
     documents, missed = [], 0
     for source in found:
@@ -148,7 +152,12 @@ def export(
     if not as_json:
         for path in filter(None, pages):
             click.echo(f"what changed, and whether that could be chance: {path}\n")
-        click.echo(table.next_steps(found, *(test or (data, None))))
+        click.echo(table.next_steps(found, *(test or (_unlabelled(data), None))))
+
+
+def _unlabelled(data: Path) -> Path | None:
+    path = data.with_name("test.csv")
+    return path if path.is_file() else None
 
 
 def _beside(data: Path, test: str, labels: str) -> tuple[Path, Path] | None:

@@ -1,6 +1,7 @@
 """Find the Keras models to export, and the directory that each one's files belong to."""
 
 import hashlib
+import os
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -23,7 +24,8 @@ class Source:
     """A Keras file, or a SavedModel's folder, and the model directory it is exported into.
 
     `recorded` is the directory's manifest as it was found, or None. `given_labels` and
-    `given_pixels` are what the user says of the model; the rest is as recorded.
+    `given_pixels` are what the user says of the model; the rest is as recorded. `replaces`
+    says that the exports of another model may give way to this one's.
     """
 
     path: Path
@@ -31,6 +33,43 @@ class Source:
     recorded: Manifest | None
     given_labels: tuple[str, ...] = ()
     given_pixels: PixelRange | None = None
+    replaces: bool = False
+
+    def as_of_now(self) -> "Source":
+        """Return it with the manifest that lies there now, once the model was exported.
+
+        Raises:
+            KerasModelError: The model itself has changed since, or see `ensure_own`.
+            ManifestError: The manifest is damaged.
+        """
+        now = replace(self, recorded=_recorded(self.directory))
+        if now.sha256 != self.sha256:
+            raise KerasModelError(f"{self.path}: was changed while it was exported; export again")
+        now.ensure_own()
+        return now
+
+    def ensure_own(self) -> None:
+        """Raise KerasModelError if the directory holds exports of another model.
+
+        Weights may change from one export to the next, and then they come from the file of
+        the same name at the same place. Of the place only a hash is recorded.
+        """
+        model = _section(self.recorded, "model")
+        own = self.current or self.path.parent == self.directory or not model or self.replaces
+        if own or (
+            model.get("file") == self.path.name and model.get("location") in (None, self.location)
+        ):
+            return
+        raise KerasModelError(
+            f"{self.directory}: holds the exports of another model, {model.get('file')}; rename "
+            f"{self.path.name}, give another folder with --artifacts, or add --replace to "
+            "replace them"
+        )
+
+    @property
+    def location(self) -> str:
+        """A hash that tells the model's place from others, without telling where it is."""
+        return hashlib.sha256(str(self.path.resolve()).encode()).hexdigest()[:16]
 
     @property
     def name(self) -> str:
@@ -99,6 +138,7 @@ def find(
     artifacts: Path,
     labels: tuple[str, ...] = (),
     pixels: PixelRange | None = None,
+    replaces: bool = False,
 ) -> list[Source]:
     """Return what `model` names: one model, "all" of `artifacts`, or a Keras file.
 
@@ -111,11 +151,12 @@ def find(
         artifacts: The folder of models.
         labels: The names of the model's classes, if given.
         pixels: What the model expects of pixels from 0 to 255, if given.
+        replaces: Whether it may replace the exports of another model.
 
     Raises:
         ModelNotFoundError: There is no such model.
         KerasModelError: The file is no Keras file by its name, or the folder that has its
-            name is another model's.
+            name is another model's; see `Source.ensure_own`.
         ManifestError: The directory's manifest is damaged.
     """
     if model == "all":
@@ -136,22 +177,30 @@ def find(
     if not (is_saved_model or path.is_file()):
         hint = "" if is_path else "; train one with digit-train"
         raise ModelNotFoundError(f"{path}: no such file{hint}")
-    return [replace(_source(path, artifacts), given_labels=labels, given_pixels=pixels)]
+    source = replace(
+        _source(path, artifacts), given_labels=labels, given_pixels=pixels, replaces=replaces
+    )
+    source.ensure_own()
+    return [source]
 
 
 def _source(path: Path, artifacts: Path) -> Source:
-    path, artifacts = path.absolute(), artifacts.absolute()
+    path, artifacts = Path(os.path.abspath(path)), artifacts.absolute()
     directory = path.parent
     laid_out = (directory / MANIFEST_NAME).exists() or directory.parent == artifacts
     if path.name != MODEL_NAME or not laid_out:
-        directory = artifacts / path.stem
+        # The name of a SavedModel's folder has no suffix, only dots: digits-v1.2.
+        directory = artifacts / (path.name if path.is_dir() else path.stem)
         if (directory / MODEL_NAME).exists():
             raise KerasModelError(
                 f"{directory}: belongs to the {MODEL_NAME} in it; rename {path.name}, or give "
                 "another folder with --artifacts"
             )
-    recorded = Manifest.read(directory) if (directory / MANIFEST_NAME).exists() else None
-    return Source(path, directory, recorded)
+    return Source(path, directory, _recorded(directory))
+
+
+def _recorded(directory: Path) -> Manifest | None:
+    return Manifest.read(directory) if (directory / MANIFEST_NAME).exists() else None
 
 
 def _section(manifest: Manifest | None, key: str) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from digit_runtime.contract import DIGITS
 from digit_runtime.errors import OutputError
 from digit_runtime.models.manifest import MANIFEST_NAME, Manifest, ModelFile, Parity
 from digit_runtime.storage.atomic import replacing, writing
+from digit_train.training.folder import locked
 
 from digit_export.card.text import CARD_NAME, text
 from digit_export.convert.targets import TARGETS, Target, given, limits
@@ -67,8 +68,10 @@ def publish(
 ) -> Manifest:
     """Publish `new` and what describes it; return the manifest, which is written last.
 
-    All files are written before the first is renamed to its place. While they are being
-    renamed the manifest does not list them, so it never names a file with other bytes.
+    Nobody else writes into the directory meanwhile, and what another export has published
+    since this one began stays listed. All files are written before the first is renamed to
+    its place. While they are being renamed the manifest does not list them, so it never names
+    a file with other bytes.
 
     Args:
         source: The model; files that were exported from the same weights stay listed.
@@ -80,7 +83,19 @@ def publish(
     Raises:
         OutputError: Something cannot be written. If that is noticed before the first
             rename, as with a full disk, nothing has changed.
+        KerasModelError: See `Source.as_of_now`.
     """
+    with locked(source.directory):
+        return _publish(source.as_of_now(), new, reference, provenance, labels)
+
+
+def _publish(
+    source: Source,
+    new: Sequence[NewFile],
+    reference: bytes,
+    provenance: Mapping[str, Any],
+    labels: tuple[str, ...],
+) -> Manifest:
     files = _merge(_kept(source, provenance, labels), [file.entry(source.name) for file in new])
     found = evidence.to_json(_evidence(source, new, files))
     manifest = Manifest(

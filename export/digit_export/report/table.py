@@ -90,24 +90,30 @@ def layers(outcomes: Sequence[Outcome]) -> Iterator[str]:
             yield f"{outcome.path.name}, layer by layer\n\n{as_table(list(outcome.layers))}"
 
 
-def next_steps(sources: Sequence[Source], rows: Path, labels: Path | None) -> str:
+def next_steps(sources: Sequence[Source], rows: Path | None, labels: Path | None) -> str:
     """Return the commands that use what was exported.
 
     Args:
         sources: The exported models; those of one folder are compared together.
-        rows: A CSV to predict.
+        rows: A CSV to predict, which is not the one that the models were trained on; None
+            if there is none, and then the files are verified and timed on their own rows.
         labels: The CSV of its labels, if there is one.
     """
     given = ["--labels", str(labels)] if labels else []
+    data = ["--data", str(rows)] if rows else []
     lines: list[list[str]] = []
     for folder in dict.fromkeys(_shown(source.directory.parent) for source in sources):
         models = [s.directory.name for s in sources if _shown(s.directory.parent) == folder]
         where = ["--artifacts", str(folder)]
         for model in models:
             output = ["-o", f"submission-{model}.csv"]
-            lines.append(["digit-predict", str(rows), "--model", model, *where, *given, *output])
+            lines.append(
+                ["digit-predict", str(rows), "--model", model, *where, *given, *output]
+                if rows
+                else ["digit-verify", model, *where]
+            )
         which = [word for model in models for word in ("--models", model)]
-        lines.append(["digit-compare", *which, *where, "--data", str(rows), *given])
+        lines.append(["digit-compare", *which, *where, *data, *given])
     return "\n  ".join(["next:", *map(shlex.join, lines)])
 
 

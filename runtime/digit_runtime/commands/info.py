@@ -103,7 +103,9 @@ def _text(model: dict[str, Any]) -> str:
     rows = [
         [
             file["path"],
-            file["precision"] + " (unknown)" * (not file["precision_known"]),
+            file["precision"]
+            + " (unknown)" * (not file["precision_known"])
+            + " (by tolerance)" * bool(file["tolerance"]),
             f"{file['bytes'] / 1000:,.0f}",
             *(
                 "-" if file[kind].get(split) is None else f"{file[kind][split]:.2%}"

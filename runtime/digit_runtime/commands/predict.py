@@ -111,6 +111,12 @@ def predict(
             )
         if engine == "auto" and (why := why_last_resort(classifier.engine)):
             click.echo(f"note: {why}", err=True)
+        if classifier.tolerated:
+            click.echo(
+                f"note: {classifier.path.name} was published by --tolerance only; digit-verify "
+                "and its card say how far it may be from its Keras model",
+                err=True,
+            )
         answers = read_labels(labels, classifier.labels) if labels else None
         guard = Guard(source.name, invert, transpose)
         digits = predict_to_csv(
@@ -187,6 +193,7 @@ def _as_json(
         "model": classifier.model,
         "format": classifier.format,
         "precision": classifier.precision,
+        "tolerated": classifier.tolerated,
         "engine": classifier.engine,
         "threads": classifier.threads,
         "seconds": round(seconds, 3),

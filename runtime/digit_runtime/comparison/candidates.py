@@ -41,6 +41,8 @@ class Candidate:
     expected_bytes: int = _ENGINE_BYTES
     directory: Path | None = None
     """The model's, with its manifest."""
+    tolerated: bool = False
+    """See `FoundFile.tolerated`."""
 
     def __str__(self) -> str:
         return f"{self.path.name} on {self.engine}"
@@ -136,6 +138,7 @@ def _candidate(file: FoundFile, engine: str, directory: Path) -> Candidate:
         engine=engine,
         sha256=file.entry.sha256,
         directory=directory,
+        tolerated=file.tolerated,
     )
 
 

@@ -166,6 +166,7 @@ def choose(rows: Sequence[Row], conditions: Sequence[Condition]) -> Verdict:
             )
         return Verdict(None, explanation, certain=not possible, undecided=possible)
     candidates = certain or fitting
+    candidates = [row for row in candidates if not row.tolerated] or candidates
     fastest = min(candidates, key=lambda row: row.p50_ms)
     tied = [row for row in candidates if overlap(row.p50_interval, fastest.p50_interval)]
     best = min(tied, key=lambda row: (row.bytes, -(row.accuracy or 0), row.p50_ms))

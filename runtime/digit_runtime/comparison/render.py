@@ -225,7 +225,7 @@ def cells(rows: Sequence[Named]) -> tuple[list[str], list[list[str]]]:
 def _row(row: Row, digits: int) -> list[str]:
     return [
         row.model,
-        f"{row.format} {row.precision}",
+        f"{row.format} {row.precision}" + " (by tolerance)" * row.tolerated,
         row.engine,
         f"{row.rank}{'=' if row.tie else ' '}",
         f"{row.bytes / 1000:,.0f}",

@@ -57,6 +57,8 @@ class Row:
     """Whether it is digit-export's figure and not measured here."""
     rank: int = 1
     tie: bool = False
+    tolerated: bool = False
+    """Whether it was published by ``--tolerance`` only; nothing is chosen by such a row."""
 
     @property
     def key(self) -> tuple[str, str, str, str]:

@@ -60,6 +60,7 @@ def summarise(samples: Samples, labels: Labels | None) -> Row:
         rows=len(samples.digits),
         **_accuracy(samples, labels),
         energy_mj=float(np.median(energies)) if energies else None,
+        tolerated=candidate.tolerated,
     )
 
 

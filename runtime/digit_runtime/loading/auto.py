@@ -50,8 +50,8 @@ class Choice:
 def preferred(files: Sequence[FoundFile], engine: str = "auto") -> list[Pair]:
     """Return the pairs of these files with that engine, or any: the order without a clock.
 
-    The last resort is last, then the smaller precision is first, then the order of the
-    engine table decides.
+    What passed by ``--tolerance`` only is last, before it the last resort, then the smaller
+    precision is first, then the order of the engine table decides.
 
     Raises:
         EngineNotInstalledError: There is none; says the pip command.
@@ -100,8 +100,10 @@ def choose(
     return _by_speed(pairs, list(zip(leaders, trials, strict=True)), threads)
 
 
-def _rank(pair: Pair) -> tuple[bool, int]:
-    return pair.engine.last_resort, precisions.rank(pair.file.precision)
+def _rank(pair: Pair) -> tuple[bool, bool, int]:
+    # A file that digit-export's own gate would have refused is nobody's choice while there is
+    # another.
+    return pair.file.tolerated, pair.engine.last_resort, precisions.rank(pair.file.precision)
 
 
 def _by_speed(pairs: list[Pair], measured: list[tuple[Pair, Trial]], threads: int) -> Choice:

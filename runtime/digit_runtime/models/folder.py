@@ -29,6 +29,11 @@ class FoundFile:
         """The precision that the manifest states, if any."""
         return self.entry.precision if self.entry else None
 
+    @property
+    def tolerated(self) -> bool:
+        """Whether it passed its gate only because ``--tolerance`` moved the limits."""
+        return bool(self.entry and self.entry.tolerance)
+
     def read(self) -> bytes:
         """Return its bytes, whose size and hash are those of the manifest, if there is one.
 

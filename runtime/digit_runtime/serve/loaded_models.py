@@ -173,6 +173,7 @@ def _offer(name: str, directory: Path) -> dict[str, Any]:
         {
             "format": file.format,
             "precision": file.precision,
+            "tolerated": file.tolerated,
             "engine": engine.name,
             "bytes": file.entry.bytes if file.entry else None,
         }

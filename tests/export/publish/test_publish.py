@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from digit_export.convert.targets import TARGETS, select
+from digit_export.errors import KerasModelError
 from digit_export.keras_model.find import Source, find
 from digit_export.publish import publish
 from digit_export.publish.publish import NewFile
@@ -171,3 +172,62 @@ def test_training_facts_that_are_not_facts_are_ignored(copy: Path) -> None:
     source = source_of(copy)
     assert source.validation_rows is None
     assert source.current is None
+
+
+def test_two_exports_at_once_are_both_listed(copy: Path) -> None:
+    (copy / "manifest.json").unlink()
+    first, second = source_of(copy), source_of(copy)
+    one = NewFile(FLOAT32, b"one", PARITY, "key")
+    other = NewFile(INT8, b"other", PARITY, "key")
+    publish.publish(first, [one], b"reference", provenance(first))
+    publish.publish(second, [other], b"reference", provenance(second))
+    listed = [file.path for file in Manifest.read(copy).files]
+    assert listed == ["onnx/mlp-float32.onnx", "onnx/mlp-int8.onnx"]
+    assert_manifest_is_true(copy)
+
+
+def test_a_model_that_was_trained_anew_meanwhile_is_not_published(copy: Path) -> None:
+    source = source_of(copy)
+    assert source.sha256
+    before = (copy / "manifest.json").read_bytes()
+    (copy / "model.keras").write_bytes(b"other weights")
+    with pytest.raises(KerasModelError, match="was changed while it was exported"):
+        publish.publish(source, [], b"reference", {})
+    assert (copy / "manifest.json").read_bytes() == before
+
+
+def published(path: Path, artifacts: Path, **options: Any) -> Source:
+    (source,) = find(str(path), artifacts, **options)
+    model = {"file": path.name, "sha256": source.sha256, "location": source.location}
+    new = NewFile(INT8, path.read_bytes() if path.is_file() else b"", PARITY, "key")
+    publish.publish(source, [new], b"reference", provenance(source, model=model))
+    return source
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("x.keras", "x.h5"), ("run1/model.keras", "run2/model.keras")]
+)
+def test_another_model_of_the_same_name_is_not_replaced_unasked(
+    one: str, other: str, tmp_path: Path
+) -> None:
+    artifacts = tmp_path / "artifacts"
+    for name in (one, other):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(name.encode())
+    source = published(tmp_path / one, artifacts)
+    before = snapshot(source.directory)
+    with pytest.raises(KerasModelError, match=r"holds the exports of another model, .*--replace"):
+        find(str(tmp_path / other), artifacts)
+    assert snapshot(source.directory) == before
+    # The same model, trained on, is no other one.
+    (tmp_path / one).write_bytes(b"more epochs")
+    published(tmp_path / one, artifacts)
+    published(tmp_path / other, artifacts, replaces=True)
+
+
+def test_a_saved_model_keeps_the_dots_of_its_name(tmp_path: Path) -> None:
+    for name in ("digits-v1.2", "digits-v1.3"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "saved_model.pb").write_bytes(name.encode())
+        (source,) = find(str(tmp_path / name), tmp_path / "artifacts")
+        assert source.directory == tmp_path / "artifacts" / name

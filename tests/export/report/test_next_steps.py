@@ -1,0 +1,25 @@
+"""What to run next never scores a model on the rows that it was trained on."""
+
+from pathlib import Path
+
+import pytest
+from digit_export.keras_model.find import Source
+from digit_export.report.table import next_steps
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Source:
+    return Source(tmp_path / "own.keras", tmp_path / "artifacts" / "own", None)
+
+
+def test_without_test_rows_the_files_are_verified(source: Source) -> None:
+    lines = next_steps([source], None, None).splitlines()
+    assert lines[1].startswith("  digit-verify own --artifacts ")
+    assert lines[2].startswith("  digit-compare --models own --artifacts ")
+    assert "--data" not in lines[2]
+
+
+def test_with_test_rows_they_are_predicted(source: Source) -> None:
+    lines = next_steps([source], Path("test.csv"), None).splitlines()
+    assert lines[1].startswith("  digit-predict test.csv --model own ")
+    assert lines[2].endswith("--data test.csv")
