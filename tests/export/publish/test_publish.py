@@ -12,6 +12,7 @@ from digit_export.convert.targets import TARGETS, select
 from digit_export.errors import KerasModelError
 from digit_export.keras_model.find import Source, find
 from digit_export.publish import publish
+from digit_export.publish.fingerprint import fingerprint, tools
 from digit_export.publish.publish import NewFile
 from digit_export.publish.reference import describe, is_intact
 from digit_runtime.errors import OutputError
@@ -231,3 +232,14 @@ def test_a_saved_model_keeps_the_dots_of_its_name(tmp_path: Path) -> None:
         (tmp_path / name / "saved_model.pb").write_bytes(name.encode())
         (source,) = find(str(tmp_path / name), tmp_path / "artifacts")
         assert source.directory == tmp_path / "artifacts" / name
+
+
+@pytest.mark.parametrize("name", ["mlp", "cnn"])
+def test_the_shipped_files_are_up_to_date_for_these_sources(name: str, artifacts: Path) -> None:
+    source = source_of(artifacts / name)
+    assert source.recorded
+    exported = source.recorded.provenance["export"]
+    if exported["tools"] != tools():
+        pytest.skip("made with other versions of the converters")
+    keys = [fingerprint(source, target, exported["data"], 0) for target in select("all", "all")]
+    assert [file.source for file in source.recorded.files] == keys
