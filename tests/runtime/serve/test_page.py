@@ -36,11 +36,12 @@ def open_page(browser: Any, server: Any) -> Iterator[Any]:
     """Open the page; at the end of the test nothing may have gone wrong in it."""
     contexts, errors = [], []
 
-    def open_page(url: str = server.url, **how: Any) -> Page:
+    def open_page(url: str = server.url, allow_errors: bool = False, **how: Any) -> Page:
         contexts.append(browser.new_context(**how))
         page = contexts[-1].new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
+        if not allow_errors:  # Chromium itself tells of each answer that is an error.
+            page.on("console", lambda s: errors.append(s.text) if s.type == "error" else None)
         page.goto(url)
         return page
 
@@ -65,8 +66,12 @@ def draw(page: Page, points: list[tuple[float, float]]) -> None:
     page.mouse.up()
 
 
-def answer(page: Page, index: int = 0) -> Any:
-    return page.locator(".digit").nth(index)
+def answer(page: Page) -> Any:
+    return page.locator(".digit")
+
+
+def compared(page: Page) -> list[str]:
+    return [str(text) for text in page.locator("#ranking td.said").all_inner_texts()]
 
 
 def test_a_drawn_seven_is_read(open_page: Any) -> None:
@@ -91,12 +96,14 @@ def test_the_answer_follows_the_drawing(open_page: Any) -> None:
     page.get_by_role("button", name="Clear").click()
     sync_api.expect(answer(page)).to_have_text(NOTHING)
     sync_api.expect(page.get_by_role("button", name="Clear")).to_be_disabled()
+    page.keyboard.press("Control+z")
+    sync_api.expect(answer(page)).to_have_text("7")
 
 
 def test_nothing_moves_when_the_answer_comes(open_page: Any) -> None:
     page = ready(open_page())
     places = (
-        "[...document.querySelectorAll('#paper, .lane, .bars li, #gallery, #more')].map("
+        "[...document.querySelectorAll('#paper, #answer, .bars li, .tools, #gallery, #more')].map("
         "(e) => JSON.stringify(e.getBoundingClientRect()))"
     )
     before = page.evaluate(places)
@@ -185,15 +192,134 @@ def test_a_gallery_digit_is_chosen_by_key(open_page: Any) -> None:
     sync_api.expect(answer(page)).not_to_have_text(NOTHING)
 
 
-def test_files_and_engines_answer_side_by_side(open_page: Any) -> None:
+def test_what_is_ticked_stands_in_one_table_the_fastest_first(open_page: Any) -> None:
     page = ready(open_page())
+    draw(page, SEVEN)
+    sync_api.expect(answer(page)).to_have_text("7")
+    page.get_by_text("Compare models, formats and engines").click()
+    mlp = page.get_by_role("group", name="mlp")
+    ticked = page.get_by_role("checkbox", checked=True)
+    for label in ("onnx int8 on numpy", "tflite int8 on litert"):
+        mlp.get_by_label(label).check()
+    sync_api.expect(page.locator("#ranking td.said")).to_have_text(["7", "7", "7"])
+
+    def column(number: int) -> list[float]:
+        texts = page.locator(f"#ranking td:nth-child({number})").all_inner_texts()
+        return [float(text.replace(",", "").replace(" %", "")) for text in texts]
+
+    page.wait_for_timeout(600)
+    assert column(4) == sorted(column(4))
+    page.get_by_role("button", name="kB").click()
+    assert column(5) == sorted(column(5))
+    page.get_by_role("button", name="kB").click()
+    assert column(5) == sorted(column(5), reverse=True)
+    sync_api.expect(page.get_by_role("columnheader", name="kB")).to_have_attribute(
+        "aria-sort", "descending"
+    )
+    while ticked.count():
+        ticked.first.uncheck()
+    sync_api.expect(page.locator("#ranking-note")).to_contain_text("Nothing is ticked.")
+    sync_api.expect(answer(page)).to_have_text("7")
+
+
+def test_a_model_that_fails_is_said_so_in_its_row(open_page: Any) -> None:
+    page = open_page(allow_errors=True)
+    failing = {"status": 500, "json": {"error": "the file is damaged"}}
+    page.route("**/predict?model=mlp*", lambda route: route.fulfill(**failing))
+    ready(page)
     draw(page, SEVEN)
     page.get_by_text("Compare models, formats and engines").click()
     page.get_by_role("group", name="mlp").get_by_label("onnx int8 on numpy").check()
-    sync_api.expect(page.locator(".lane")).to_have_count(2)
-    sync_api.expect(answer(page, 1)).to_have_text("7")
-    page.get_by_role("group", name="mlp").get_by_label("onnx int8 on numpy").uncheck()
-    sync_api.expect(page.locator(".lane")).to_have_count(1)
+    sync_api.expect(page.locator("#ranking tbody")).to_contain_text("The file is damaged.")
+    sync_api.expect(answer(page)).to_have_text("7")
+
+
+def test_an_answer_that_the_model_is_unsure_of_is_said_so(open_page: Any) -> None:
+    page = open_page()
+
+    def unsure(route: Any) -> None:
+        reply = route.fetch()
+        document = reply.json()
+        document["predictions"] = [
+            {"label": "7", "unsure": True, "probabilities": [0, 0.4, 0, 0, 0, 0, 0, 0.6, 0, 0]}
+        ]
+        route.fulfill(response=reply, json=document)
+
+    page.route("**/predict?*", unsure)
+    ready(page)
+    draw(page, SEVEN)
+    sync_api.expect(page.locator(".doubt")).to_have_text("unsure: 7 or 1")
+    sync_api.expect(page.locator("#spoken")).to_have_text("7, 60 percent, unsure")
+
+
+@pytest.mark.parametrize(
+    ("status", "reply", "words"),
+    [
+        (503, {"error": "too many digits are waiting"}, "The server is busy."),
+        (413, {"error": "a picture may have 5 pixels"}, "A picture may have 5 pixels."),
+        (502, None, "The server said 502."),
+        (0, None, "The server cannot be reached; does digit-serve still run?"),
+    ],
+)
+def test_what_goes_wrong_is_said_in_words(
+    open_page: Any, status: int, reply: dict[str, str] | None, words: str
+) -> None:
+    page = open_page(allow_errors=True)
+
+    def fail(route: Any) -> None:
+        if not status:
+            route.abort()
+        elif reply:
+            route.fulfill(status=status, json=reply)
+        else:
+            route.fulfill(status=status, body="<h1>Bad gateway</h1>")
+
+    page.route("**/predict?*", fail)
+    ready(page)
+    draw(page, SEVEN)
+    sync_api.expect(page.locator("#status")).to_contain_text(words)
+    page.unroute("**/predict?*")
+    page.get_by_role("button", name="Clear").click()
+    draw(page, SEVEN)
+    sync_api.expect(answer(page)).to_have_text("7")
+
+
+def test_a_picture_is_pasted(open_page: Any, test_digits: Digits) -> None:
+    page = ready(open_page())
+    stream = io.BytesIO()
+    Image.fromarray(255 - test_digits[0][2].reshape(28, 28)).resize((200, 200)).save(stream, "PNG")
+    paste = """(bytes) => {
+        const data = new DataTransfer();
+        if (bytes) data.items.add(new File([new Uint8Array(bytes)], "a.png", {type: "image/png"}));
+        document.body.dispatchEvent(
+            new ClipboardEvent("paste", {clipboardData: data, bubbles: true}));
+    }"""
+    page.evaluate(paste, None)
+    sync_api.expect(page.locator("#status")).to_have_text("There is no picture to paste.")
+    page.evaluate(paste, list(stream.getvalue()))
+    sync_api.expect(answer(page)).to_have_text(str(test_digits[1][2]))
+    page.keyboard.press("Control+z")
+    sync_api.expect(answer(page)).to_have_text(NOTHING)
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "scale"), [(320, 568, 2), (640, 400, 2), (568, 320, 2), (1280, 800, 1)]
+)
+def test_paper_answer_and_tools_are_on_the_first_screen(
+    open_page: Any, width: int, height: int, scale: int
+) -> None:
+    page = ready(open_page(viewport={"width": width, "height": height}, device_scale_factor=scale))
+    draw(page, SEVEN)
+    sync_api.expect(answer(page)).to_have_text("7")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    for part in ("#paper", "#answer", ".tools"):
+        box = page.locator(part).bounding_box()
+        assert box["y"] >= 0
+        assert box["y"] + box["height"] <= height, part
+    # A pixel of the canvas is one of the screen, so that its edges are sharp.
+    assert page.locator("#paper").evaluate("(e) => e.width") == pytest.approx(
+        scale * page.locator("#paper").bounding_box()["width"], abs=2
+    )
 
 
 def test_a_picture_is_taken(open_page: Any, test_digits: Digits) -> None:
@@ -240,17 +366,15 @@ def test_ink_can_be_told_from_paper(open_page: Any, scheme: str, tmp_path: Path)
     assert (ground > 128) == (scheme == "light")
 
 
-def test_everything_that_can_be_used_has_a_name(open_page: Any) -> None:
-    page = ready(open_page())
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_that_shuts_people_out(open_page: Any, scheme: str) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    page = ready(open_page(color_scheme=scheme))
+    draw(page, SEVEN)
+    sync_api.expect(answer(page)).to_have_text("7")
     page.get_by_text("Compare models, formats and engines").click()
-    nameless = page.evaluate(
-        """() => [...document.querySelectorAll("button, input, a, canvas[tabindex]")]
-            .filter((e) => !e.hidden && !e.closest("[hidden]"))
-            .filter((e) => !(e.getAttribute("aria-label") || e.textContent.trim() ||
-                (e.labels && [...e.labels].some((l) => l.textContent.trim()))))
-            .map((e) => e.outerHTML)"""
-    )
-    assert nameless == []
+    found = axe.Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
 
 
 def test_a_token_is_asked_for_and_remembered(browser: Any, start: Any) -> None:

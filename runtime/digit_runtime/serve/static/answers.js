@@ -1,69 +1,85 @@
-// The answers, side by side: one lane for each file and engine that is to answer.
+// The answer: the digit, how sure the model is of it, and what else it may be.
 
-// Begin in an element, with the <template> of one lane.
-export function createAnswers(place, template) {
-  let lanes = []; // {wanted, card, bars}
+const BARS = 12; // Of named classes; the rest would be too small to be seen.
 
-  function add(wanted, labels) {
-    const card = template.content.cloneNode(true).querySelector("article");
-    card.querySelector("h3").textContent = nameOf(wanted);
-    const bars = labels.map(bar);
-    card.querySelector("ol").append(...bars);
-    place.append(card);
-    lanes.push({ wanted, card, bars });
+// Begin in an element that holds .digit, .doubt, .bars and .time.
+export function createAnswer(card) {
+  const [digit, doubt, bars, time] = [".digit", ".doubt", ".bars", ".time"].map((part) =>
+    card.querySelector(part),
+  );
+  let labels = [];
+
+  function setLabels(names) {
+    labels = names;
+    const words = names.length > 10 || names.some((name) => name.length > 2);
+    bars.classList.toggle("words", words);
+    digit.classList.toggle("word", names.some((name) => name.length > 2));
+    bars.replaceChildren(...names.slice(0, words ? BARS : 10).map(bar));
+    blank();
   }
 
-  function remove(wanted) {
-    lanes.find((lane) => nameOf(lane.wanted) === nameOf(wanted))?.card.remove();
-    lanes = lanes.filter((lane) => nameOf(lane.wanted) !== nameOf(wanted));
+  function blank() {
+    digit.textContent = "–";
+    doubt.textContent = time.textContent = "";
+    card.classList.remove("unsure");
+    card.classList.add("nothing");
+    for (const item of bars.children) fill(item, null, false);
   }
 
-  function clear() {
-    lanes = [];
-    place.replaceChildren();
+  // Show what /predict says; return it in words.
+  function show(answer, roundTrip) {
+    const [{ label, probabilities, unsure }] = answer.predictions;
+    if (label === null) {
+      blank();
+      doubt.textContent = "The model has no answer to this.";
+      return doubt.textContent;
+    }
+    const ranked = probabilities.map((share, index) => ({ share, index, name: labels[index] }));
+    ranked.sort((a, b) => b.share - a.share);
+    const shown = bars.classList.contains("words") ? ranked : [...ranked].sort((a, b) => a.index - b.index);
+    [...bars.children].forEach((item, place) => {
+      const { share, name } = shown[place];
+      item.querySelector(".name").textContent = name;
+      fill(item, share, name === label);
+    });
+    card.classList.remove("nothing");
+    card.classList.toggle("unsure", unsure);
+    digit.textContent = label;
+    doubt.textContent = unsure
+      ? `unsure: ${label} or ${ranked[1].name}`
+      : `${percent(ranked[0].share)} sure`;
+    time.textContent = `${answer.engine_milliseconds.toFixed(2)} ms in ${answer.engine}, ` +
+      `${roundTrip.toFixed(0)} ms there and back`;
+    return `${label}, ${Math.round(100 * ranked[0].share)} percent${unsure ? ", unsure" : ""}`;
   }
 
-  return { add, remove, clear, lanes: () => [...lanes], blank: () => lanes.forEach(blank) };
+  return { setLabels, blank, show };
 }
 
-// Show an answer in its lane; return it in words.
-export function show(lane, answer, roundTrip) {
-  const [prediction] = answer.predictions;
-  const top = prediction.probabilities.indexOf(Math.max(...prediction.probabilities));
-  lane.card.querySelector(".digit").textContent = prediction.label;
-  lane.card.querySelector(".time").textContent =
-    `engine ${answer.engine_milliseconds.toFixed(2)} ms, round trip ${roundTrip.toFixed(0)} ms`;
-  lane.bars.forEach((bar, index) => {
-    const share = prediction.probabilities[index];
-    bar.classList.toggle("top", index === top);
-    bar.querySelector(".fill").style.width = `${100 * share}%`;
-    bar.querySelector(".value").textContent = `${(100 * share).toFixed(1)} %`;
-  });
-  return `${prediction.label}, ${Math.round(100 * prediction.probabilities[top])} percent`;
-}
-
-export const nameOf = ({ model, format, precision, engine }) =>
-  `${model} ${format} ${precision} on ${engine}`;
-
-function blank(lane) {
-  lane.card.querySelector(".digit").textContent = "–";
-  lane.card.querySelector(".time").textContent = "";
-  for (const bar of lane.bars) {
-    bar.classList.remove("top");
-    bar.querySelector(".fill").style.width = "0";
-    bar.querySelector(".value").textContent = "–";
-  }
+// Never more sure than the model is: 99.96 % is not 100 %.
+export function percent(share) {
+  const value = 100 * share;
+  if (value > 99.9 && value < 100) return "99.9 %";
+  return `${value.toFixed(value < 99.5 && value >= 10 ? 0 : 1)} %`;
 }
 
 function bar(label) {
-  const bar = document.createElement("li");
-  const [text, track, fill, value] = [0, 1, 2, 3].map(() => document.createElement("span"));
-  track.className = "track";
-  fill.className = "fill";
-  value.className = "value";
-  text.textContent = label;
-  value.textContent = "–";
-  track.append(fill);
-  bar.append(text, track, value);
-  return bar;
+  const item = document.createElement("li");
+  const [name, track, level, value] = ["name", "track", "fill", "value"].map((kind) => {
+    const part = document.createElement("span");
+    part.className = kind;
+    return part;
+  });
+  name.textContent = label;
+  track.append(level);
+  item.append(name, track, value);
+  return item;
+}
+
+function fill(item, share, top) {
+  item.classList.toggle("top", top);
+  const across = item.parentElement.classList.contains("words");
+  item.querySelector(".fill").style[across ? "width" : "height"] = `${100 * (share ?? 0)}%`;
+  const seen = share !== null && (across || share >= 0.005);
+  item.querySelector(".value").textContent = seen ? percent(share) : "";
 }

@@ -1,38 +1,56 @@
 // The page: what is drawn on the paper is asked of the predictor, and its answers are shown.
 
-import { createAnswers, nameOf, show } from "./answers.js";
+import { createAnswer } from "./answers.js";
+import { createComparison, nameOf } from "./compare.js";
 import { createPaper, show28 } from "./paper.js";
 import * as predictor from "./predictor.js";
 
 const QUIET = 400; // Milliseconds without a new answer before one is spoken.
+const RETRY = 3000; // Milliseconds before a server that is not there is asked again.
 const $ = (id) => document.getElementById(id);
 
 const paper = createPaper($("paper"), $("pen"), changed);
-const answers = createAnswers($("lanes"), $("lane"));
+const answer = createAnswer($("answer"));
+const comparison = createComparison(
+  $("choices"),
+  $("ranking").querySelector("table"),
+  $("ranking-note"),
+  refresh,
+);
+let first = null; // What answers in the large, {model, format, precision, engine}.
 
-function tell(text) {
+function tell(text, wrong = false) {
   $("status").textContent = text;
+  $("status").classList.toggle("wrong", wrong);
+}
+
+// What went wrong, for someone who draws.
+function inWords(error) {
+  if (error.status === undefined) throw error; // A fault of the page.
+  if (error.status === 503) return "The server is busy. The next stroke asks again.";
+  const said = error.message.replace(/^the image: /, "This picture ");
+  return said[0].toUpperCase() + said.slice(1) + (/[.!?]$/.test(said) ? "" : ".");
 }
 
 async function start() {
   try {
-    const { default: first, models } = await predictor.models();
+    const { default: used, models } = await predictor.models();
+    first = used;
     $("token-form").hidden = true;
-    answers.clear();
-    $("choices").replaceChildren();
-    answers.add(first, labelsOf(first, models));
-    listChoices(first, models);
+    answer.setLabels(models.find((model) => model.model === first.model).labels);
+    comparison.offer(first, models);
     tell(`${nameOf(first)} is ready.`);
     await showGallery(first.model);
     document.body.classList.remove("starting");
     if (paper.drawn()) refresh();
   } catch (error) {
     if (error.status === 401) {
-      tell(predictor.presented() ? "That is not the token." : "");
+      tell(predictor.presented() ? "That is not the token." : "", true);
       $("token-form").hidden = false;
       $("token").focus();
     } else {
-      tell(`The server does not answer: ${error.message}`);
+      tell(inWords(error), true);
+      setTimeout(start, RETRY);
     }
   }
 }
@@ -43,44 +61,19 @@ $("token-form").addEventListener("submit", (event) => {
   start();
 });
 
-const labelsOf = (wanted, models) => models.find((model) => model.model === wanted.model).labels;
-
-function listChoices(first, models) {
-  for (const model of models) {
-    const group = document.createElement("fieldset");
-    const legend = document.createElement("legend");
-    legend.textContent = model.model;
-    group.append(legend);
-    $("choices").append(group);
-    for (const file of model.files) {
-      const { format, precision, engine } = file;
-      const wanted = { model: model.model, format, precision, engine };
-      const box = document.createElement("input");
-      box.type = "checkbox";
-      box.checked = nameOf(wanted) === nameOf(first);
-      box.addEventListener("change", () => {
-        if (box.checked) answers.add(wanted, model.labels);
-        else answers.remove(wanted);
-        if (paper.drawn()) refresh();
-      });
-      const label = document.createElement("label");
-      const size = document.createElement("span");
-      size.className = "size";
-      size.textContent = file.bytes ? `${Math.round(file.bytes / 1000).toLocaleString("en")} kB` : "";
-      label.append(box, `${format} ${precision} on ${engine}`, size);
-      group.append(label);
-    }
-  }
-}
-
 let speaking;
 function speak(text) {
   clearTimeout(speaking);
-  speaking = setTimeout(() => { $("spoken").textContent = text; }, text ? QUIET : 0);
+  // The table is sorted anew when the hand rests; it would jump otherwise.
+  speaking = setTimeout(() => {
+    $("spoken").textContent = text;
+    comparison.draw();
+  }, text ? QUIET : 0);
 }
 
 function showNothing() {
-  answers.blank();
+  answer.blank();
+  comparison.blank();
   speak("");
   $("seen").getContext("2d").clearRect(0, 0, 28, 28);
 }
@@ -91,7 +84,9 @@ let busy = false;
 let again = false;
 
 function changed() {
-  $("undo").disabled = $("clear").disabled = !paper.drawn();
+  $("undo").disabled = !paper.undoable();
+  $("clear").disabled = !paper.drawn();
+  $("invitation").hidden = paper.drawn();
   refresh();
 }
 
@@ -103,7 +98,7 @@ async function refresh() {
   busy = true;
   do {
     again = false;
-    if (paper.drawn()) await predict();
+    if (paper.drawn() && first) await predict();
   } while (again);
   busy = false;
   if (!paper.drawn()) showNothing();
@@ -112,30 +107,49 @@ async function refresh() {
 async function predict() {
   const drawing = paper.drawing();
   const question = await predictor.question(drawing);
-  await Promise.all(
-    answers.lanes().map(async (lane, index) => {
-      const begin = performance.now();
-      try {
-        const answer = await predictor.predict(lane.wanted, question);
-        if (!paper.drawn()) return; // It was cleared meanwhile.
-        const said = show(lane, answer, performance.now() - begin);
-        if (index === 0) {
-          speak(said);
-          tell("");
-          show28($("seen"), answer.pixels ?? drawing.pixels);
-        }
-      } catch (error) {
-        if (error.status === 401) start();
-        else tell(error.message);
-      }
-    }),
-  );
+  if (!(await predictFirst(drawing, question))) return;
+  // One after the other, or each would make the others slow.
+  for (const wanted of $("more").open ? comparison.wanted() : []) {
+    if (again || nameOf(wanted) === nameOf(first)) continue;
+    try {
+      comparison.take(wanted, await predictor.predict(wanted, question));
+    } catch (error) {
+      comparison.fail(wanted, inWords(error));
+    }
+  }
 }
 
+async function predictFirst(drawing, question) {
+  const begin = performance.now();
+  try {
+    const found = await predictor.predict(first, question);
+    if (!paper.drawn()) return false; // It was cleared meanwhile.
+    speak(answer.show(found, performance.now() - begin));
+    comparison.take(first, found);
+    tell("");
+    show28($("seen"), found.pixels ?? drawing.pixels);
+    return true;
+  } catch (error) {
+    if (error.status === 401) start();
+    else {
+      answer.blank();
+      tell(inWords(error), true);
+    }
+    return false;
+  }
+}
+
+$("more").addEventListener("toggle", refresh);
 $("undo").addEventListener("click", paper.undo);
 $("clear").addEventListener("click", () => {
   tell("");
   paper.replaceBy(null);
+});
+addEventListener("keydown", (event) => {
+  if (!(event.ctrlKey || event.metaKey) || event.key.toLowerCase() !== "z" || event.shiftKey) return;
+  if (event.target.matches("input:not([type=checkbox])")) return;
+  event.preventDefault();
+  paper.undo();
 });
 
 // ---- Pictures and the gallery
@@ -146,15 +160,22 @@ async function take(file) {
   try {
     image = await createImageBitmap(file);
   } catch {
-    tell(`${file.name}: not a picture that this browser can read.`);
+    tell(`${file.name}: not a picture that this browser can read.`, true);
     return;
   }
+  tell("");
   paper.replaceBy({ file, image });
 }
 
 $("file").addEventListener("change", (event) => {
   take(event.target.files[0]);
   event.target.value = "";
+});
+addEventListener("paste", (event) => {
+  if (event.target.matches?.("input")) return;
+  const [file] = event.clipboardData.files;
+  if (file) take(file);
+  else tell("There is no picture to paste.", true);
 });
 $("paper").addEventListener("dragover", (event) => {
   event.preventDefault();

@@ -4,16 +4,19 @@ const SIZE = 280; // Of the paper, in its own units.
 const WIDTH = 20; // Of the pen: MNIST's strokes are about two of twenty pixels.
 const STEP = 10; // Of the pen that arrow keys move.
 const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+const NOTHING = { strokes: [], picture: null };
 
 // Begin on a canvas; `pen` shows where the keys' pen is, `changed` is called with every change.
 export function createPaper(canvas, pen, changed) {
-  const ink = canvas.getContext("2d", { willReadFrequently: true });
-  let strokes = []; // Each a list of [x, y].
-  let picture = null; // Or what was chosen instead: {file, image} or {pixels, image}.
+  // What is asked about is always of one size, whatever the screen's.
+  const sent = document.createElement("canvas");
+  sent.width = sent.height = SIZE;
+  let now = NOTHING; // Strokes, each a list of [x, y], or a picture: {file, image} or {pixels, image}.
+  let before = []; // What undo goes back to.
   let cursor = null; // {x, y, down}: the pen that keys move.
   let pointer = null;
 
-  const drawn = () => strokes.length > 0 || picture !== null;
+  const drawn = () => now.strokes.length > 0 || now.picture !== null;
 
   function update() {
     redraw();
@@ -21,27 +24,19 @@ export function createPaper(canvas, pen, changed) {
   }
 
   function redraw() {
-    const { paper: ground, ink: colour } = colours();
-    ink.fillStyle = ground;
-    ink.fillRect(0, 0, SIZE, SIZE);
-    if (picture) place(ink, picture.image);
-    ink.strokeStyle = ink.fillStyle = colour;
-    ink.lineWidth = WIDTH;
-    ink.lineCap = ink.lineJoin = "round";
-    for (const stroke of strokes) {
-      ink.beginPath();
-      ink.arc(...stroke[0], WIDTH / 2, 0, 7); // A line of no length would leave no mark.
-      ink.fill();
-      ink.beginPath();
-      ink.moveTo(...stroke[0]);
-      for (const point of stroke) ink.lineTo(...point);
-      ink.stroke();
-    }
+    paint(canvas.getContext("2d"), canvas.width, now, null);
   }
 
-  function begin(point) {
-    picture = null;
-    strokes.push([point]);
+  function become(next) {
+    before.push(now);
+    now = next;
+    update();
+  }
+
+  const begin = (point) => become({ strokes: [...now.strokes, [point]], picture: null });
+
+  function extend(...points) {
+    now.strokes.at(-1).push(...points);
     update();
   }
 
@@ -52,17 +47,15 @@ export function createPaper(canvas, pen, changed) {
   }
 
   function undo() {
+    if (before.length === 0) return;
     liftPens();
-    if (picture) picture = null;
-    else strokes.pop();
+    now = before.pop();
     update();
   }
 
-  function replaceBy(given) {
+  function replaceBy(picture) {
     liftPens();
-    strokes = [];
-    picture = given;
-    update();
+    if (picture || drawn()) become({ strokes: [], picture });
   }
 
   function at(event) {
@@ -84,8 +77,7 @@ export function createPaper(canvas, pen, changed) {
   canvas.addEventListener("pointermove", (event) => {
     if (event.pointerId !== pointer) return;
     const events = event.getCoalescedEvents?.() ?? [];
-    for (const point of events.length ? events : [event]) strokes.at(-1).push(at(point));
-    update();
+    extend(...(events.length ? events : [event]).map(at));
   });
   for (const type of ["pointerup", "pointercancel"]) {
     canvas.addEventListener(type, (event) => {
@@ -106,10 +98,7 @@ export function createPaper(canvas, pen, changed) {
       cursor ??= { x: SIZE / 2, y: SIZE / 2, down: false };
       cursor.x = Math.min(SIZE - WIDTH, Math.max(WIDTH, cursor.x + STEP * move[0]));
       cursor.y = Math.min(SIZE - WIDTH, Math.max(WIDTH, cursor.y + STEP * move[1]));
-      if (cursor.down) {
-        strokes.at(-1).push([cursor.x, cursor.y]);
-        update();
-      }
+      if (cursor.down) extend([cursor.x, cursor.y]);
     } else return;
     event.preventDefault();
     showPen();
@@ -120,6 +109,16 @@ export function createPaper(canvas, pen, changed) {
   });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", update);
 
+  // As many pixels as the screen has there, or zooming in would show soft edges.
+  function fit() {
+    const side = Math.round(canvas.clientWidth * devicePixelRatio);
+    if (side === 0 || side === canvas.width) return;
+    canvas.width = canvas.height = side;
+    redraw();
+  }
+  new ResizeObserver(fit).observe(canvas);
+  addEventListener("resize", fit);
+
   function showPen() {
     pen.hidden = !cursor;
     if (!cursor) return;
@@ -128,17 +127,17 @@ export function createPaper(canvas, pen, changed) {
     pen.classList.toggle("down", cursor.down);
   }
 
-  redraw();
   return {
     drawn,
     undo,
     replaceBy,
+    undoable: () => before.length > 0,
     // What predictor.js asks about.
-    drawing: () => ({
-      pixels: picture?.pixels ?? null,
-      picture: picture?.file ? picture : null,
-      canvas,
-    }),
+    drawing() {
+      const { picture } = now;
+      paint(sent.getContext("2d", { willReadFrequently: true }), SIZE, now, colours().paper);
+      return { pixels: picture?.pixels ?? null, picture: picture?.file ? picture : null, canvas: sent };
+    },
   };
 }
 
@@ -155,12 +154,43 @@ export function show28(canvas, pixels) {
 
 function colours() {
   const dark = matchMedia("(prefers-color-scheme: dark)").matches;
-  return dark ? { paper: "#0b0d10", ink: "#fff" } : { paper: "#fff", ink: "#000" };
+  return dark ? { paper: "#0a0c10", ink: "#fff" } : { paper: "#fff", ink: "#000" };
 }
 
-function place(ink, image) {
+function paint(context, side, { strokes, picture }, ground) {
+  context.setTransform(side / SIZE, 0, 0, side / SIZE, 0, 0);
+  context.clearRect(0, 0, SIZE, SIZE);
+  if (ground) {
+    context.fillStyle = ground;
+    context.fillRect(0, 0, SIZE, SIZE);
+  }
+  if (picture) place(context, picture.image);
+  context.strokeStyle = context.fillStyle = colours().ink;
+  context.lineWidth = WIDTH;
+  context.lineCap = context.lineJoin = "round";
+  for (const stroke of strokes) trace(context, stroke);
+}
+
+function trace(context, stroke) {
+  const [first] = stroke;
+  context.beginPath();
+  context.arc(...first, WIDTH / 2, 0, 7); // A line of no length would leave no mark.
+  context.fill();
+  context.beginPath();
+  context.moveTo(...first);
+  // Through the middles of its pieces, so that a fast hand leaves no corners.
+  for (let n = 1; n < stroke.length - 1; n += 1) {
+    const [[x, y], [a, b]] = [stroke[n], stroke[n + 1]];
+    context.quadraticCurveTo(x, y, (x + a) / 2, (y + b) / 2);
+  }
+  context.lineTo(...stroke.at(-1));
+  context.stroke();
+}
+
+function place(context, image) {
   const scale = Math.min(SIZE / image.width, SIZE / image.height);
   const [width, height] = [image.width * scale, image.height * scale];
-  ink.imageSmoothingEnabled = image.width > 28;
-  ink.drawImage(image, (SIZE - width) / 2, (SIZE - height) / 2, width, height);
+  context.imageSmoothingEnabled = image.width > 28;
+  context.imageSmoothingQuality = "high";
+  context.drawImage(image, (SIZE - width) / 2, (SIZE - height) / 2, width, height);
 }

@@ -57,11 +57,13 @@ export const presented = () => token !== "";
 
 async function ask(path, options = {}) {
   const headers = token ? { ...options.headers, Authorization: `Bearer ${token}` } : options.headers;
-  const response = await fetch(path, { ...options, headers });
+  const response = await fetch(path, { ...options, headers }).catch(() => {
+    throw new Refused("The server cannot be reached; does digit-serve still run?", 0);
+  });
   // What does not come from the application, but from a proxy say, need not be JSON.
   const content = await response.json().catch(() => ({}));
   if (response.ok) return content;
-  throw new Refused(content.error ?? `the server said ${response.status}.`, response.status);
+  throw new Refused(content.error ?? `The server said ${response.status}.`, response.status);
 }
 
 // A photo is larger than the server needs, and may be of a kind that only browsers read.
