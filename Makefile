@@ -5,7 +5,7 @@ BIN := .venv/bin
 RUNTIME_BIN := .venv-runtime/bin
 TEST_DATA := --data data/test.csv --labels data/test_labels.csv
 
-.PHONY: demo data export predict compare test lint clean
+.PHONY: demo data export predict compare test stress lint clean
 
 demo: data export predict compare
 
@@ -25,6 +25,10 @@ compare: .venv-runtime/installed export
 
 test: .venv/developing lint data
 	$(BIN)/python -m pytest
+
+# Minutes of hostile requests, damaged files, kill -9 and commands that meet; docs/reliability.md.
+stress: .venv/developing data
+	PYTHONPATH=tests/benchmarks $(BIN)/python tests/stress/stress.py
 
 lint: .venv/developing
 	$(BIN)/ruff check .

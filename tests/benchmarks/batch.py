@@ -160,7 +160,7 @@ def bad_rows(folder: Path, pixels: Pixels, runs: int) -> str:
         for name, content in (("clean", lines), ("broken", broken)):
             path = folder / f"{name}.csv"
             path.write_text("\n".join([*content, ""]))
-            (source,) = find([str(path)], str(folder / "out"))
+            (source,) = find([str(path)], str(folder / "out")).sources
             begin = time.perf_counter()
             found = [rows for part in csv.plan(source, BAD_ROWS) for rows in csv.read(part)]
             times[name].append(time.perf_counter() - begin)
@@ -187,8 +187,59 @@ def billion(model: str, rate: float, workers: int, price: float | None) -> str:
     )
 
 
+def write_parquet(path: Path, pixels: Pixels, rows: int, wide: bool) -> Path:
+    """Write one row group, whatever its size.
+
+    Args:
+        path: Of the file.
+        pixels: To draw from, uint8 ``[N, 784]``.
+        rows: To write.
+        wide: A column for each pixel, else one of 784 bytes.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    random = np.random.default_rng(0)
+    names = [f"pixel{index}" for index in range(PIXELS)] if wide else ["pixels"]
+    kind = pa.uint8() if wide else pa.binary(PIXELS)
+    schema = pa.schema([(name, kind) for name in names])
+    batches = []
+    for start in range(0, rows, CHUNK):
+        chosen = pixels[random.integers(0, len(pixels), min(CHUNK, rows - start))]
+        if wide:
+            columns = [pa.array(np.ascontiguousarray(column)) for column in chosen.T]
+        else:
+            buffers = [None, pa.py_buffer(chosen.tobytes())]
+            columns = [pa.FixedSizeBinaryArray.from_buffers(kind, len(chosen), buffers)]
+        batches.append(pa.record_batch(columns, schema=schema))
+    pq.write_table(pa.Table.from_batches(batches), path, row_group_size=rows)
+    assert pq.ParquetFile(path).num_row_groups == 1
+    return path
+
+
+READ: Final = """
+import resource, sys
+from digit_runtime.batch.readers import parquet
+from digit_runtime.batch.sources import find
+(source,) = find([sys.argv[1]], "out").sources
+parts = parquet.plan(source, 100_000)
+rows = sum(len(some.pixels) for part in parts for some in parquet.read(part))
+print(rows, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3)
+"""
+
+
+def reading_peak(path: Path, rows: int) -> float:
+    """Return the peak resident megabytes of a process that reads a Parquet file, and no more."""
+    result = subprocess.run(
+        [sys.executable, "-c", READ, str(path)], capture_output=True, text=True, check=True
+    )
+    read, peak = result.stdout.split()
+    assert int(read) == rows
+    return float(peak)
+
+
 @click.command()
-@click.option("--model", "models", type=click.Choice(["mlp", "cnn"]), multiple=True)
+@click.option("--model", "models", type=click.Choice(["tiny", "mlp", "cnn"]), multiple=True)
 @click.option("--data", type=click.Path(path_type=Path, exists=True), default="data/test.csv")
 @click.option("--format", "suffix", type=click.Choice(["npy", "csv"]), default="npy")
 @click.option("--mlp-rows", default=2_000_000, show_default=True)
@@ -196,6 +247,9 @@ def billion(model: str, rate: float, workers: int, price: float | None) -> str:
 @click.option("--runs", default=3, show_default=True)
 @click.option("--workers", default=usable_cpus(), show_default=True)
 @click.option("--memory", "millions", type=float, multiple=True, help="Millions of rows.")
+@click.option(
+    "--row-group", "groups", type=float, multiple=True, help="Millions of rows in one group."
+)
 @click.option("--price", type=float, help="Of a machine like this one for an hour.")
 def main(
     models: tuple[str, ...],
@@ -206,6 +260,7 @@ def main(
     runs: int,
     workers: int,
     millions: tuple[float, ...],
+    groups: tuple[float, ...],
     price: float | None,
 ) -> None:
     """Print what was measured, and what follows from it for a billion images."""
@@ -219,7 +274,7 @@ def main(
         lines: list[list[str]] = []
         rates: dict[str, float] = {}
         for model in models:
-            rows = {"mlp": mlp_rows, "cnn": cnn_rows}[model]
+            rows = cnn_rows if model == "cnn" else mlp_rows
             many = write(Path(name, f"many.{suffix}"), pixels, rows)
             measured, rates[model] = speed(model, one, many, rows, runs, workers)
             lines += measured
@@ -236,6 +291,17 @@ def main(
             lines.append([f"{rows:,}", *(f"{size:,.0f}" for size in found)])
         if lines:
             header = ["rows", "command MB", "largest\nworker MB", "with Ray\nMB"]
+            click.echo("\n" + table(header, lines))
+        lines = []
+        for rows in (round(million * 1e6) for million in groups):
+            sizes = []
+            for wide in (False, True):
+                path = write_parquet(Path(name, "group.parquet"), pixels, rows, wide)
+                sizes += [path.stat().st_size / 1e6, reading_peak(path, rows)]
+            lines.append([f"{rows:,}", *(f"{size:,.0f}" for size in sizes)])
+        if lines:
+            header = ["rows of the\none group", "column pixels\nfile MB", "reader's\npeak MB"]
+            header += ["784 columns\nfile MB", "reader's\npeak MB"]
             click.echo("\n" + table(header, lines))
 
 

@@ -62,7 +62,7 @@ def test_parts_have_every_row_once(
         lines.insert(0, "label," * labels + ",".join(f"pixel{i}" for i in range(784)))
     text = ("\ufeff" * mark).encode() + (end.join(lines) + end * ended).encode("latin-1")
     (tmp_path / "a.csv").write_bytes(gzip.compress(text) if zipped else text)
-    (source,) = find([str(tmp_path / "a.csv")], str(tmp_path / "out"))
+    (source,) = find([str(tmp_path / "a.csv")], str(tmp_path / "out")).sources
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(csv, "_BLOCK", block)
         # Files this small would not be cut.
@@ -107,7 +107,7 @@ def test_what_is_no_csv_of_digits_is_said_as_digit_predict_says_it(
 
     path = tmp_path / "a.csv"
     path.write_bytes(text)
-    (source,) = find([str(path)], str(tmp_path / "out"))
+    (source,) = find([str(path)], str(tmp_path / "out")).sources
     with pytest.raises(PixelsError) as ours:
         list(csv.read(csv.plan(source, 10)[0]))
     with pytest.raises(PixelsError) as theirs:
