@@ -22,7 +22,7 @@ class Limits:
     """Bodies that are decoded at a time; the largest picture takes some 250 MB meanwhile."""
     rows: int = 1024
     """Digits in one request."""
-    waiting_rows: int = 2048
+    waiting_rows: int = 4096
     """Digits of all requests that wait for one model."""
     seconds: float = 10.0
     """For a client to send its request, and between two requests of a connection."""

@@ -26,9 +26,9 @@ export function createAnswer(card) {
     for (const item of bars.children) fill(item, null, false);
   }
 
-  // Show what /predict says; return it in words.
-  function show(answer, roundTrip) {
-    const [{ label, probabilities, unsure }] = answer.predictions;
+  // Show what /predict says, and the milliseconds that it took; return it in words.
+  function show(answer, engine, roundTrip) {
+    const [{ label, probabilities, unsure = false }] = answer.predictions;
     if (label === null) {
       blank();
       doubt.textContent = "The model has no answer to this.";
@@ -48,7 +48,7 @@ export function createAnswer(card) {
     doubt.textContent = unsure
       ? `unsure: ${label} or ${ranked[1].name}`
       : `${percent(ranked[0].share)} sure`;
-    time.textContent = `${answer.engine_milliseconds.toFixed(2)} ms in ${answer.engine}, ` +
+    time.textContent = `${answer.engine_milliseconds.toFixed(2)} ms in ${engine}, ` +
       `${roundTrip.toFixed(0)} ms there and back`;
     return `${label}, ${Math.round(100 * ranked[0].share)} percent${unsure ? ", unsure" : ""}`;
   }

@@ -11,12 +11,7 @@ const $ = (id) => document.getElementById(id);
 
 const paper = createPaper($("paper"), $("pen"), changed);
 const answer = createAnswer($("answer"));
-const comparison = createComparison(
-  $("choices"),
-  $("ranking").querySelector("table"),
-  $("ranking-note"),
-  refresh,
-);
+const comparison = createComparison($("more"), refresh);
 let first = null; // What answers in the large, {model, format, precision, engine}.
 
 function tell(text, wrong = false) {
@@ -26,9 +21,8 @@ function tell(text, wrong = false) {
 
 // What went wrong, for someone who draws.
 function inWords(error) {
-  if (error.status === undefined) throw error; // A fault of the page.
   if (error.status === 503) return "The server is busy. The next stroke asks again.";
-  const said = error.message.replace(/^the image: /, "This picture ");
+  const said = error.message.replace(/^the image: /, "this picture ");
   return said[0].toUpperCase() + said.slice(1) + (/[.!?]$/.test(said) ? "" : ".");
 }
 
@@ -36,7 +30,7 @@ async function start() {
   try {
     const { default: used, models } = await predictor.models();
     first = used;
-    $("token-form").hidden = true;
+    if ($("token-form")) $("token-form").hidden = true;
     answer.setLabels(models.find((model) => model.model === first.model).labels);
     comparison.offer(first, models);
     tell(`${nameOf(first)} is ready.`);
@@ -55,7 +49,7 @@ async function start() {
   }
 }
 
-$("token-form").addEventListener("submit", (event) => {
+$("token-form")?.addEventListener("submit", (event) => {
   event.preventDefault();
   predictor.present($("token").value);
   start();
@@ -109,7 +103,7 @@ async function predict() {
   const question = await predictor.question(drawing);
   if (!(await predictFirst(drawing, question))) return;
   // One after the other, or each would make the others slow.
-  for (const wanted of $("more").open ? comparison.wanted() : []) {
+  for (const wanted of comparison.wanted()) {
     if (again || nameOf(wanted) === nameOf(first)) continue;
     try {
       comparison.take(wanted, await predictor.predict(wanted, question));
@@ -124,7 +118,7 @@ async function predictFirst(drawing, question) {
   try {
     const found = await predictor.predict(first, question);
     if (!paper.drawn()) return false; // It was cleared meanwhile.
-    speak(answer.show(found, performance.now() - begin));
+    speak(answer.show(found, first.engine, performance.now() - begin));
     comparison.take(first, found);
     tell("");
     show28($("seen"), found.pixels ?? drawing.pixels);
@@ -139,7 +133,6 @@ async function predictFirst(drawing, question) {
   }
 }
 
-$("more").addEventListener("toggle", refresh);
 $("undo").addEventListener("click", paper.undo);
 $("clear").addEventListener("click", () => {
   tell("");

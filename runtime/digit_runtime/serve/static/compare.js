@@ -14,8 +14,12 @@ const COLUMNS = [
 export const nameOf = ({ model, format, precision, engine }) =>
   `${model} ${format} ${precision} on ${engine}`;
 
-// Begin in elements for the tick boxes, the table and a note; `changed` is called with a tick.
-export function createComparison(choices, table, note, changed) {
+// Begin in a <details>; `changed` is called with a tick. Without one, nothing is compared.
+export function createComparison(place, changed) {
+  if (!place) return { offer() {}, take() {}, fail() {}, blank() {}, draw() {}, wanted: () => [] };
+  const choices = place.querySelector("#choices");
+  const table = place.querySelector("table");
+  const note = place.querySelector("#ranking-note");
   const rows = new Map(); // By name: {wanted, bytes, label, share, unsure, times, problem}
   let sorted = { column: 3, down: false };
 
@@ -107,7 +111,9 @@ export function createComparison(choices, table, note, changed) {
       : "The time is the engine's, the median of the last answers.";
   }
 
-  return { offer, take, fail, blank, draw, wanted: () => [...rows.values()].map((row) => row.wanted) };
+  place.addEventListener("toggle", changed);
+  const wanted = () => (place.open ? [...rows.values()].map((row) => row.wanted) : []);
+  return { offer, take, fail, blank, draw, wanted };
 }
 
 function line(row, slowest) {
