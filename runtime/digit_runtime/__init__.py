@@ -5,34 +5,37 @@
 """
 
 import importlib
-from typing import TYPE_CHECKING
 
-from digit_runtime.classifier import Classifier
-from digit_runtime.contract import as_pixels
-from digit_runtime.errors import (
-    ContractError,
-    DigitError,
-    EngineError,
-    EngineNotInstalledError,
-    InputNotFoundError,
-    InputReadError,
-    ManifestError,
-    ModelDamagedError,
-    ModelFileError,
-    ModelNotFoundError,
-    OutputError,
-    PackageNotInstalledError,
-    PixelsError,
-    ResultsError,
-    UnsupportedModelError,
-)
-from digit_runtime.loading.load import load
-
+# Importing typing takes as long as all else here.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from digit_runtime.classifier import Classifier
+    from digit_runtime.contract import as_pixels
+    from digit_runtime.errors import (
+        ContractError,
+        DigitError,
+        EngineError,
+        EngineNotInstalledError,
+        InputNotFoundError,
+        InputReadError,
+        ManifestError,
+        ModelDamagedError,
+        ModelFileError,
+        ModelNotFoundError,
+        OutputError,
+        PackageNotInstalledError,
+        PixelsError,
+        ResultsError,
+        ThreadsError,
+        UnsupportedModelError,
+    )
     from digit_runtime.inputs.images import from_image
     from digit_runtime.inputs.kaggle_csv import read_csv, read_labels
     from digit_runtime.inputs.open import read_pixels
     from digit_runtime.inputs.suspicions import PixelsWarning
+    from digit_runtime.loading.load import load
+
+    __version__: str
 
 __all__ = [
     "Classifier",
@@ -51,7 +54,9 @@ __all__ = [
     "PixelsError",
     "PixelsWarning",
     "ResultsError",
+    "ThreadsError",
     "UnsupportedModelError",
+    "__version__",
     "as_pixels",
     "from_image",
     "load",
@@ -60,10 +65,14 @@ __all__ = [
     "read_pixels",
 ]
 
-# Who has pixels already, in a program that should start at once, need not wait for these.
-_LATER = {
+# A command, or a program that has pixels already, should start at once, so each name is
+# imported when it is first used.
+_ROOMS = {
+    "Classifier": "classifier",
     "PixelsWarning": "inputs.suspicions",
+    "as_pixels": "contract",
     "from_image": "inputs.images",
+    "load": "loading.load",
     "read_csv": "inputs.kaggle_csv",
     "read_labels": "inputs.kaggle_csv",
     "read_pixels": "inputs.open",
@@ -71,9 +80,15 @@ _LATER = {
 
 
 def __getattr__(name: str) -> object:
-    if name not in _LATER:
+    value: object
+    if name == "__version__":
+        from importlib.metadata import version
+
+        value = version("digit-runtime")
+    elif name in __all__:
+        value = getattr(importlib.import_module(f"{__name__}.{_ROOMS.get(name, 'errors')}"), name)
+    else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"{__name__}.{_LATER[name]}"), name)
     globals()[name] = value
     return value
 

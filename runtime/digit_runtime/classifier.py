@@ -5,10 +5,18 @@ from typing import Final
 
 import numpy as np
 
-from digit_runtime.contract import PIXELS, Labels, Pixels, Probabilities, as_pixels, default_names
+from digit_runtime.contract import (
+    PIXELS,
+    Images,
+    Labels,
+    Pixels,
+    Probabilities,
+    as_pixels,
+    default_names,
+)
 from digit_runtime.device import usable_cpus
 from digit_runtime.engines.table import engine_for
-from digit_runtime.errors import ContractError
+from digit_runtime.errors import ContractError, EngineError
 from digit_runtime.formats import stamp
 from digit_runtime.models.folder import FoundFile
 
@@ -20,7 +28,8 @@ BATCH_ROWS: Final = 64
 class Classifier:
     """A model file, checked and loaded by an engine; made by `digit_runtime.load`.
 
-    May be used from several threads.
+    May be used from several threads, and be pickled: another process that gets it loads the
+    same file with the same engine.
 
     Attributes:
         path: The model file.
@@ -49,6 +58,7 @@ class Classifier:
         self.threads = threads or usable_cpus()
         session = chosen.open(content, file.path, self.threads)
         self._run = session.run
+        self._file = file
         self.labels = file.labels or default_names(session.classes)
         if len(self.labels) != session.classes:
             raise ContractError(
@@ -56,15 +66,20 @@ class Classifier:
                 f"{len(self.labels)}; export it again"
             )
 
+    def __reduce__(self) -> "tuple[type[Classifier], tuple[FoundFile, str, int]]":
+        """Pickle where the model is: the process that unpickles it loads it anew."""
+        return Classifier, (self._file, self.engine, self.threads)
+
     def __repr__(self) -> str:
         return f"<Classifier {self.path} {self.engine} threads={self.threads}>"
 
-    def predict_proba(self, pixels: object) -> Probabilities:
+    def predict_proba(self, pixels: Images) -> Probabilities:
         """Return the probability of each class, float32 ``[N, 10]`` of digits.
 
         Args:
             pixels: uint8 ``[N, 784]``, raw values from 0 (background) to 255 (ink);
-                ``[N, 28, 28]``, ``[784]`` and ``[28, 28]`` are accepted too.
+                ``[N, 28, 28]``, ``[N, 28, 28, 1]``, ``[784]``, ``[28, 28]`` and DataFrames
+                are accepted too; see `as_pixels`.
 
         Raises:
             PixelsError: Another shape, or values that are not whole numbers in 0..255.
@@ -84,13 +99,12 @@ class Classifier:
             return self._run(pixels)
         return self._in_batches(pixels)
 
-    def predict(self, pixels: object) -> Labels:
+    def predict(self, pixels: Images) -> Labels:
         """Return the most probable digit of each image, uint8 ``[N]``; see `predict_proba`.
 
         Of other classes, that is the index, to be looked up in `labels`.
         """
-        labels: Labels = self.predict_proba(pixels).argmax(axis=1).astype(np.uint8)
-        return labels
+        return most_probable(self.predict_proba(pixels))
 
     def _in_batches(self, pixels: Pixels) -> Probabilities:
         result = np.empty((len(pixels), len(self.labels)), np.float32)
@@ -98,3 +112,24 @@ class Classifier:
             part = pixels[start : start + BATCH_ROWS]
             result[start : start + len(part)] = self._run(part)
         return result
+
+
+def most_probable(probabilities: Probabilities, before: int = 0) -> Labels:
+    """Return the most probable class of each row, uint8 ``[n]``: the one place that decides it.
+
+    Args:
+        probabilities: float32 ``[n, 10]``.
+        before: How many rows were before them, for the message.
+
+    Raises:
+        EngineError: A row has a probability that is not a number, and so no label.
+    """
+    # A sum is not finite if one of its terms is not.
+    finite = np.isfinite(probabilities.sum(axis=1))
+    if not finite.all():
+        raise EngineError(
+            f"row {before + int(finite.argmin()) + 1}: the model answers with what is no number "
+            "(NaN), so there is no label; verify the model (digit-verify), or export it again"
+        )
+    labels: Labels = probabilities.argmax(axis=1).astype(np.uint8)
+    return labels

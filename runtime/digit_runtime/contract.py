@@ -12,7 +12,8 @@ the manifest names the C classes, in their order.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final
+from pathlib import PurePath
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,24 +32,48 @@ DIGITS: Final = tuple(str(digit) for digit in range(LABELS))
 _LABELS: Final = ("label", "class")
 CLASSES: Final = range(2, 257)
 """How many classes a model may have: a label is a uint8."""
-ONE_IMAGE: Final = ((PIXELS,), (SIDE, SIDE))
+ONE_IMAGE: Final = ((PIXELS,), (SIDE, SIDE), (SIDE, SIDE, 1), (1, SIDE, SIDE))
+"""The shapes that one image may have; the last two are those of other tools' channels."""
+
+
+class _Array(Protocol):
+    """What numpy makes an array of: an array, a tensor, a DataFrame."""
+
+    def __array__(self) -> NDArray[Any]: ...
+
+
+Images = (
+    _Array
+    | Sequence[_Array]
+    | Sequence[int]
+    | Sequence[Sequence[int]]
+    | Sequence[Sequence[Sequence[int]]]
+)
+"""What `as_pixels` takes: numpy's ArrayLike would take a string."""
 
 Pixels = NDArray[np.uint8]
 Labels = NDArray[np.uint8]
 Probabilities = NDArray[np.float32]
 
 
-def as_pixels(images: object) -> Pixels:
+def as_pixels(images: Images) -> Pixels:
     """Return `images` as C-contiguous uint8 ``[N, 784]``, or say why they are not.
 
-    Accepts uint8 arrays of shape ``[784]``, ``[28, 28]``, ``[N, 784]`` and
-    ``[N, 28, 28]``, and arrays of other integer types whose values are all in 0..255.
+    Accepts uint8 arrays of shape ``[784]``, ``[28, 28]``, ``[N, 784]``, ``[N, 28, 28]``,
+    ``[N, 28, 28, 1]`` and ``[N, 1, 28, 28]``, and arrays of other integer types whose
+    values are all in 0..255. Of a DataFrame (pandas, polars), the names of its columns say
+    which pixel is which (see `columns_of`), and a label is left out.
 
     Raises:
         PixelsError: Another shape, fractional values, or values outside 0..255.
     """
+    if isinstance(images, str | bytes | PurePath):
+        raise PixelsError(
+            f"pixels are {str(images)[:40]!r}, not an array; read a file with "
+            "digit_runtime.read_pixels first"
+        )
     try:
-        array = np.asarray(images)
+        array = _in_order(np.asarray(images), getattr(images, "columns", None))
     except (ValueError, TypeError) as error:
         raise PixelsError(f"pixels are not an array: {error}") from error
     check(array)
@@ -60,6 +85,14 @@ def as_pixels(images: object) -> Pixels:
             )
         array = array.astype(np.uint8)
     return np.ascontiguousarray(array)
+
+
+def _in_order(array: NDArray[Any], names: Any) -> NDArray[Any]:
+    """Return the pixels of a DataFrame's values in order, whose columns have `names`."""
+    if names is None or array.ndim != 2 or array.shape[1] != len(names):
+        return array
+    pixels: NDArray[Any] = array[:, columns_of([str(name) for name in names]).pixels]
+    return pixels
 
 
 def check(array: NDArray[Any]) -> None:
@@ -74,8 +107,7 @@ def check(array: NDArray[Any]) -> None:
         )
     if array.dtype.kind not in "iu":
         raise PixelsError(
-            f"pixels have dtype {array.dtype}; expected uint8 from 0 to 255 "
-            "(for values from 0 to 1, multiply by 255 and round)"
+            f"pixels have dtype {array.dtype}; expected uint8 from 0 to 255{_advice(array)}"
         )
 
 
@@ -149,6 +181,17 @@ def _schemes() -> tuple[list[str], ...]:
         [f"pixel{index}" for index in from_1],
         [f"{row}x{column}" for row in sides for column in sides],
     )
+
+
+def _advice(array: NDArray[Any]) -> str:
+    if array.dtype.kind != "f" or not array.size:
+        return ""
+    low, high = float(array.min()), float(array.max())
+    if 0 <= low and high <= 1:
+        return " (for values from 0 to 1, multiply by 255 and round)"
+    if 0 <= low and high <= 255:
+        return " (for values from 0 to 255: numpy.rint(pixels).astype(numpy.uint8))"
+    return f" (these range from {low:g} to {high:g})"
 
 
 def default_names(classes: int) -> tuple[str, ...]:

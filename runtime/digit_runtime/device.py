@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+MOST_THREADS: Final = 1024
+"""More is a slip of the pen: no device of this kind has as many CPUs."""
+
 # The instructions that multiply 8-bit numbers, and those without which engines are slow
 # or do not start, by the names that Linux gives them.
 _X86_FLAGS: Final = ("avx2", "avx512f", "avx_vnni", "avx512_vnni", "amx_int8")

@@ -86,6 +86,10 @@ class EngineError(DigitError, RuntimeError):
     """An inference engine failed while running a valid model on valid pixels."""
 
 
+class ThreadsError(DigitError, ValueError):
+    """A number of threads that no engine can be started with."""
+
+
 class OutputError(DigitError, OSError):
     """A result could not be written; what was there before is unchanged."""
 

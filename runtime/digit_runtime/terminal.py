@@ -86,6 +86,11 @@ def terminal_width() -> int | None:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
+def plural(number: int, noun: str) -> str:
+    """Return a number of things, such as "1 digit" or "2,000 digits"."""
+    return f"{number:,} {noun}{'s' * (number != 1)}"
+
+
 def table(header: list[str], rows: list[list[str]], left: int = 1) -> str:
     """Return a plain text table: the first `left` columns left-aligned, the others right.
 

@@ -8,14 +8,14 @@ COMMANDS = {
     "digit-data": "digit_train.commands.data:data",
     "digit-train": "digit_train.commands.train:train",
     "digit-export": "digit_export.commands.export:export",
-    "digit-predict": "digit_runtime.commands.predict:predict",
-    "digit-compare": "digit_runtime.commands.compare:compare",
-    "digit-info": "digit_runtime.commands.info:info",
-    "digit-verify": "digit_runtime.commands.verify:verify",
-    "digit-doctor": "digit_runtime.commands.doctor:doctor",
-    "digit-serve": "digit_runtime.commands.serve:serve",
+    "digit-predict": "digit_runtime.commands.entry:predict",
+    "digit-compare": "digit_runtime.commands.entry:compare",
+    "digit-info": "digit_runtime.commands.entry:info",
+    "digit-verify": "digit_runtime.commands.entry:verify",
+    "digit-doctor": "digit_runtime.commands.entry:doctor",
+    "digit-serve": "digit_runtime.commands.entry:serve",
     "digit-card": "digit_export.commands.card:card",
-    "digit-batch": "digit_runtime.commands.batch:batch",
+    "digit-batch": "digit_runtime.commands.entry:batch",
 }
 HEAVY = {
     *("tensorflow", "keras", "onnx", "onnxruntime", "tf2onnx", "pandas", "matplotlib"),
@@ -28,7 +28,7 @@ def test_help_has_an_example_and_imports_nothing_heavy(command: str) -> None:
     module, name = COMMANDS[command].split(":")
     script = (
         f"import sys; from {module} import {name} as c\n"
-        f"try: c(['--help'], prog_name={command!r})\n"
+        f"try: c(['-h'], prog_name={command!r})\n"
         "finally: print('modules', *sys.modules)"
     )
     result = subprocess.run(
@@ -46,3 +46,31 @@ def test_the_entry_point_is_installed(command: str) -> None:
 
     (entry,) = entry_points(group="console_scripts", name=command)
     assert entry.value == COMMANDS[command]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_version_is_told(command: str) -> None:
+    from importlib.metadata import version
+
+    module, name = COMMANDS[command].split(":")
+    script = f"from {module} import {name} as c; c(['--version'], prog_name={command!r})"
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    runtime = module.startswith("digit_runtime")
+    number = version("digit-runtime" if runtime else "digit-toolkit")
+    assert (result.stdout, result.returncode) == (f"{command} {number}\n", 0)
+
+
+def test_the_module_tells_which_commands_there_are() -> None:
+    def module(*arguments: str) -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, "-m", "digit_runtime", *arguments]
+        return subprocess.run(command, capture_output=True, text=True)
+
+    from digit_runtime import __version__
+
+    runtime = [name for name in COMMANDS if COMMANDS[name].startswith("digit_runtime")]
+    assert all(name in module().stdout for name in runtime)
+    assert module("--version").stdout == f"digit-runtime {__version__}\n"
+    assert module("predict", "--help").stdout.startswith("Usage: digit-predict ")
+    wrong = module("fly")
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+    assert "digit-predict" in wrong.stderr

@@ -1,12 +1,17 @@
+import multiprocessing
+import pickle
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import pytest
 from digit_runtime import (
     ContractError,
+    DigitError,
+    EngineError,
     EngineNotInstalledError,
     ModelFileError,
     ModelNotFoundError,
@@ -170,3 +175,48 @@ def test_a_missing_engine_is_named_with_its_pip_line(
 def test_an_engine_for_the_other_format_is_explained(artifacts: Path) -> None:
     with pytest.raises(EngineNotInstalledError, match=r"litert does not read \.onnx files"):
         load("mlp", format="onnx", engine="litert", artifacts=artifacts)
+
+
+def test_a_classifier_can_be_sent_to_other_processes(test_digits: tuple[Pixels, Labels]) -> None:
+    classifier = load("mlp", threads=1)
+    expected = classifier.predict(test_digits[0][:64])
+    parts = np.array_split(test_digits[0][:64], 2)
+    with multiprocessing.get_context("spawn").Pool(2) as pool:
+        found = pool.map(classifier.predict, parts)
+    np.testing.assert_array_equal(np.concatenate(found), expected)
+    copy = pickle.loads(pickle.dumps(classifier))
+    assert repr(copy) == repr(classifier)
+
+
+@pytest.mark.parametrize("threads", [1.5, 0, -1, 1025, "2"])
+def test_threads_are_a_whole_number_that_a_device_may_have(threads: Any) -> None:
+    with pytest.raises(DigitError, match="expected a whole number from 1 to 1,024"):
+        load("mlp", threads=threads)
+
+
+def test_a_precision_that_there_is_not_and_a_keras_model_are_called_that(artifacts: Path) -> None:
+    with pytest.raises(ModelNotFoundError, match="There is no precision 'int4': there are"):
+        load("mlp", precision="int4")
+    keras = artifacts / "mlp" / "model.keras"
+    with pytest.raises(ModelNotFoundError, match="is a Keras model; export it first"):
+        load(keras)
+    with pytest.raises(ModelNotFoundError, match=r"none\.keras: no such file"):
+        load("none.keras")
+
+
+@pytest.mark.parametrize("rows", [3, 200])
+def test_what_is_no_number_never_becomes_a_label(rows: int) -> None:
+    classifier = load("mlp", threads=1)
+    run = classifier._run
+
+    def broken(pixels: Pixels) -> Any:
+        probabilities = run(pixels)
+        probabilities[pixels[:, 0] == 255, 3] = np.nan
+        return probabilities
+
+    classifier._run = broken
+    pixels = np.zeros((rows, 784), np.uint8)
+    assert len(classifier.predict(pixels)) == rows
+    pixels[rows - 1, 0] = 255
+    with pytest.raises(EngineError, match=f"row {rows}: the model answers with what is no number"):
+        classifier.predict(pixels)

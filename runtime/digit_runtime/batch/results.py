@@ -14,6 +14,7 @@ import pyarrow.parquet
 from numpy.typing import NDArray
 
 from digit_runtime.batch.parts import BadRow
+from digit_runtime.classifier import most_probable
 from digit_runtime.contract import Probabilities
 
 SCHEMA: Final = pa.schema(
@@ -111,7 +112,7 @@ class Results:
         columns = [
             pa.array([self._source] * len(numbers), pa.string()),
             pa.array(numbers),
-            pa.array(probabilities.argmax(axis=1).astype(np.uint8)),
+            pa.array(most_probable(probabilities, int(numbers[0]) - 1)),
             pa.array(probabilities.max(axis=1)),
             pa.array(self._ids, pa.string()),
         ]

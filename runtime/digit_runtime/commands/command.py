@@ -1,6 +1,9 @@
-"""What all commands share on a terminal: one-line errors, exit codes, progress."""
+"""What all commands share: one-line errors, exit codes, --version, and streams that may be shut."""
 
+import errno
+import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +17,25 @@ from digit_runtime.errors import DigitError
 T = TypeVar("T")
 
 
-class DigitCommand(click.Command):
+class _Named:
+    """Adds -h and --version to a command, and makes up for shut streams."""
+
+    def __init__(self, *args: Any, **attributes: Any) -> None:
+        settings = attributes.setdefault("context_settings", {}) or {}
+        settings.setdefault("help_option_names", ["-h", "--help"])
+        attributes["context_settings"] = settings
+        super().__init__(*args, **attributes)
+        callback = attributes.get("callback")
+        self.params: list[click.Parameter]
+        self.params.append(_version_option(callback.__module__ if callback else __name__))
+
+    def main(self, *args: Any, **options: Any) -> Any:
+        """Run as a program."""
+        _fill_shut_streams()
+        return super().main(*args, **options)  # type: ignore[misc]
+
+
+class DigitCommand(_Named, click.Command):
     """A command whose failures are one line on stderr and exit status 1.
 
     An interrupt (Ctrl-C, or SIGTERM from a service manager) unwinds like an exception, so
@@ -24,25 +45,82 @@ class DigitCommand(click.Command):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command, turning `DigitError` into click's own one-line failure."""
         try:
-            with _terminate_as_exception():
+            with _signals_as_exceptions():
                 return super().invoke(ctx)
         except DigitError as error:
             raise click.ClickException(str(error)) from error
         except KeyboardInterrupt:
             click.echo("interrupted", err=True)
             ctx.exit(130)
+        except OSError as error:
+            # Of all files but the standard streams, a DigitError tells.
+            if error.filename is not None or error.errno in (None, errno.EPIPE):
+                raise
+            _discard_output()
+            raise click.ClickException(
+                f"standard output: cannot be written: {error.strerror}"
+            ) from error
+
+
+class DigitGroup(_Named, click.Group):
+    """A command of commands, with the same options as each of them."""
+
+
+def _version_option(module: str) -> click.Option:
+    distribution = "digit-runtime" if module.startswith("digit_runtime") else "digit-toolkit"
+
+    def show(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+        if value and not ctx.resilient_parsing:
+            from importlib.metadata import version
+
+            click.echo(f"{ctx.command_path} {version(distribution)}")
+            ctx.exit()
+
+    return click.Option(
+        ["--version"],
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=show,
+        help="Show the version and exit.",
+    )
+
+
+def _fill_shut_streams() -> None:
+    """Put something in place of standard streams that were shut (``2>&-``).
+
+    Else the next file that is opened would get their number, and with it what C++
+    libraries print. Of standard input and output it is known that they are shut: they stay None.
+    """
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(descriptor, True)
+    os.close(descriptor)
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")
+
+
+def _discard_output() -> None:
+    """Let what could not be written go, or the interpreter tries once more as it ends."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, sys.stdout.fileno())
+    os.close(null)
 
 
 @contextmanager
-def _terminate_as_exception() -> Iterator[None]:
+def _signals_as_exceptions() -> Iterator[None]:
     def stop(signum: int, frame: FrameType | None) -> None:
         raise SystemExit(128 + signum)
 
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    previous = signal.signal(signal.SIGTERM, stop)
+    previous = {signal.SIGTERM: signal.signal(signal.SIGTERM, stop)}
+    # `entry` has let an interrupt end the program while modules were imported. One that is
+    # ignored, as in the background, stays so.
+    if signal.getsignal(signal.SIGINT) == signal.SIG_DFL:
+        previous[signal.SIGINT] = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, previous)
+        for signum, handler in previous.items():
+            signal.signal(signum, handler)

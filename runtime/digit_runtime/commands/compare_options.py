@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from digit_runtime.device import MOST_THREADS
 from digit_runtime.engines.table import ENGINES
 
 if TYPE_CHECKING:
@@ -87,7 +88,9 @@ def amounts(command: F) -> F:
             f"{USUAL.rows}, and ask all labelled rows for the accuracy, or what digit-export "
             "recorded of them]",
         ),
-        click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True),
+        click.option(
+            "--threads", type=click.IntRange(1, MOST_THREADS), default=1, show_default=True
+        ),
         click.option(
             "--seconds",
             type=click.FloatRange(min=0, min_open=True),

@@ -3,28 +3,37 @@
 import json
 import sys
 import time
-from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 import click
 
 from digit_runtime.commands import options
 from digit_runtime.commands.command import DigitCommand
-from digit_runtime.terminal import native_stderr_silenced
+from digit_runtime.commands.outputs import refuse_overwriting
+from digit_runtime.device import MOST_THREADS
+from digit_runtime.terminal import native_stderr_silenced, plural
 
 if TYPE_CHECKING:
     from digit_runtime.classifier import Classifier
-    from digit_runtime.contract import Labels
-    from digit_runtime.predicting.score import Score
+    from digit_runtime.predicting.run import Predicted
+
+# More would take from the engine what they give.
+_READERS: Final = 2
 
 
 @click.command(
     cls=DigitCommand,
     epilog="Example:  digit-predict test.csv --model cnn -o submission.csv",
 )
-@click.argument("data", metavar="INPUT", type=click.Path(path_type=Path, allow_dash=True))
+@click.argument(
+    "inputs",
+    metavar="INPUT...",
+    nargs=-1,
+    required=True,
+    type=click.Path(path_type=Path, allow_dash=True),
+)
 @click.option(
     "--model",
     default="cnn",
@@ -33,7 +42,7 @@ if TYPE_CHECKING:
 )
 @options.format_and_precision
 @options.engine
-@click.option("--threads", type=click.IntRange(min=1), help="[default: all usable CPUs]")
+@click.option("--threads", type=click.IntRange(1, MOST_THREADS), help="[default: all usable CPUs]")
 @click.option(
     "-o",
     "--output",
@@ -52,11 +61,17 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="CSV of ImageId,Label to score against: prints accuracy and confusion matrix.",
 )
+@click.option(
+    "--hardest",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="FOLDER",
+    help="Also write the labelled digits that the model finds hardest: hardest.csv and .png.",
+)
 @options.orientation
 @options.artifacts
 @options.as_json
 def predict(
-    data: Path,
+    inputs: tuple[Path, ...],
     model: str,
     format_: str | None,
     precision: str | None,
@@ -65,41 +80,43 @@ def predict(
     output: Path,
     probabilities: Path | None,
     labels: Path | None,
+    hardest: Path | None,
     invert: bool,
     transpose: bool,
     artifacts: Path | None,
     as_json: bool,
 ) -> None:
-    """Predict the digits of a Kaggle CSV (plain or .gz; - for standard input).
+    """Predict the digits of Kaggle CSVs (plain, .gz or .zip; - for standard input).
 
-    Columns are pixel0 to pixel783, whole numbers from 0 to 255, with or without the
-    header; a label column is ignored. The output appears whole or not at all.
+    Columns are pixel0 to pixel783 in any order, whole numbers from 0 to 255, with or
+    without the header. A label column is scored: accuracy and confusion matrix; rows that
+    the model was trained on are called that. The output appears whole or not at all.
 
-    INPUT may also be a .npy or .npz file of uint8 [N, 784] or [N, 28, 28], an image file
-    with one digit, or a folder of such; the output then names them in a third column,
-    File. Images are centred as MNIST's were; dark on bright or bright on dark is found out.
+    INPUT may also be a .npy or .npz file of uint8 [N, 784] or [N, 28, 28], a Parquet file,
+    an image file with one digit, or a folder of such. Of images, and of several inputs, a
+    third column, File, says where each row is from. Images are centred as MNIST's were;
+    dark on bright or bright on dark is found out.
     """
     from digit_runtime.device import usable_cpus
     from digit_runtime.engines.table import why_last_resort
-    from digit_runtime.errors import PixelsError
+    from digit_runtime.errors import OutputError, PixelsError
     from digit_runtime.inputs.kaggle_csv import read_labels
-    from digit_runtime.inputs.open import open_pixels, oriented
     from digit_runtime.inputs.prefetch import prefetch
-    from digit_runtime.inputs.suspicions import Guard
+    from digit_runtime.inputs.several import Several
     from digit_runtime.loading.load import load
-    from digit_runtime.predicting.score import score
-    from digit_runtime.predicting.submission import predict_to_csv
 
+    refuse_overwriting({"-o": output, "--probabilities": probabilities}, [*inputs, labels, model])
+    if str(output) == "-" and sys.stdout is None:
+        raise OutputError("standard output: is closed; nothing can be written to it")
     start = time.perf_counter()
-    with open_pixels(data, None) as source, ExitStack() as stack:
-        if source.has_labels:
-            click.echo(f"note: ignoring the label column of {source.name}", err=True)
-        if source.files and invert:
+    with ExitStack() as stack:
+        several = stack.enter_context(Several(inputs))
+        single = several.opened[0].files
+        if single and invert:
             raise click.UsageError("--invert is not for images: their colours are found out")
         # From here on rows are read ahead, while the engine starts and while it predicts.
-        batches = stack.enter_context(
-            prefetch(oriented(source.tasks, invert, transpose), min(2, usable_cpus()))
-        )
+        readers = min(_READERS, usable_cpus())
+        batches = stack.enter_context(prefetch(several.tasks(invert, transpose), readers))
         with native_stderr_silenced():
             classifier = load(
                 model,
@@ -117,26 +134,45 @@ def predict(
                 "and its card say how far it may be from its Keras model",
                 err=True,
             )
+        from digit_runtime.predicting.hardest import Hardest
+        from digit_runtime.predicting.run import AnswersError
+        from digit_runtime.predicting.run import predict as predict_all
+        from digit_runtime.predicting.submission import Submission
+
         answers = read_labels(labels, classifier.labels) if labels else None
-        guard = Guard(source.name, invert, transpose)
-        digits = predict_to_csv(
-            classifier,
-            batches,
+        found = Hardest(classifier.labels) if hardest else None
+        submission = Submission(
+            classifier.labels,
             _publish(output, stack),
             _publish(probabilities, stack) if probabilities else None,
-            files=source.files,
-            guard=guard,
+            several.names_files,
         )
-        if answers is not None and len(answers) != len(digits):
-            raise PixelsError(
-                f"{labels}: has {len(answers):,} rows, {source.name} has {len(digits):,}"
+        try:
+            result = predict_all(
+                classifier,
+                batches,
+                several.opened,
+                submission,
+                answers,
+                with_files=several.names_files,
+                oriented=(invert, transpose),
+                hardest=found,
             )
-    for complaint in guard.complaints():
+        except AnswersError as error:
+            raise PixelsError(f"{labels}: {error}") from error
+        if hardest and found:
+            result.notes.append(f"the hardest digits are in {found.write(hardest)[1]}")
+    for source in several.opened:
+        for note in source.notes:
+            click.echo(f"note: {note}", err=True)
+    for note in result.notes:
+        click.echo(f"note: {note}", err=True)
+    for complaint in result.warnings:
         click.echo(f"warning: {complaint}", err=True)
     seconds = time.perf_counter() - start
-    result = score(digits, answers, classifier.labels) if answers is not None else None
+    picture = single[0] if single and len(single) == 1 and len(several.opened) == 1 else None
     summarise = _as_json if as_json else _as_text
-    document = summarise(classifier, output, digits, source.files, seconds, result)
+    document = summarise(classifier, output, result, picture, seconds)
     click.echo(document, err=str(output) == "-")
 
 
@@ -147,47 +183,39 @@ def _publish(path: Path, stack: ExitStack) -> BinaryIO:
 
 
 def _as_text(
-    classifier: "Classifier",
-    output: Path,
-    digits: "Labels",
-    files: Sequence[str] | None,
-    seconds: float,
-    result: "Score | None",
+    classifier: "Classifier", output: Path, result: "Predicted", picture: str | None, seconds: float
 ) -> str:
     from digit_runtime.contract import DIGITS
 
     noun = "digit" if classifier.labels == DIGITS else "image"
     place = "standard output" if str(output) == "-" else output
     lines = [
-        f"{_counted(len(digits), noun)} to {place} in {seconds:.1f} s: {classifier.path.name} "
-        f"on {classifier.engine}, {_counted(classifier.threads, 'thread')}"
+        f"{plural(result.rows, noun)} to {place} in {seconds:.1f} s: {classifier.path.name} "
+        f"on {classifier.engine}, {plural(classifier.threads, 'thread')}"
     ]
-    if files and len(files) == 1:
-        lines.insert(0, f"{click.format_filename(files[0])}: {classifier.labels[digits[0]]}")
-    if result:
-        lines.append(str(result))
+    if picture is not None:
+        lines.insert(0, f"{click.format_filename(picture)}: {classifier.labels[result.first]}")
+    if result.trained:
+        rows, correct = result.trained.rows, result.trained.correct
+        lines.append(
+            f"training rows  {correct / rows:.2%}  ({correct:,} of {rows:,}): the model has seen "
+            "them, so this is no accuracy"
+        )
+    if result.score:
+        lines.append(f"{'held out of the training: ' * bool(result.trained)}{result.score}")
     return "\n".join(lines)
 
 
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'s' * (number != 1)}"
-
-
 def _as_json(
-    classifier: "Classifier",
-    output: Path,
-    digits: "Labels",
-    files: Sequence[str] | None,
-    seconds: float,
-    result: "Score | None",
+    classifier: "Classifier", output: Path, result: "Predicted", picture: str | None, seconds: float
 ) -> str:
     from digit_runtime.contract import DIGITS
 
-    single = files is not None and len(files) == 1
+    single = picture is not None
     document = {
-        "rows": len(digits),
-        "digit": int(digits[0]) if single and classifier.labels == DIGITS else None,
-        "label": classifier.labels[digits[0]] if single else None,
+        "rows": result.rows,
+        "digit": result.first if single and classifier.labels == DIGITS else None,
+        "label": classifier.labels[result.first] if single else None,
         "output": str(output),
         "file": str(classifier.path),
         "model": classifier.model,
@@ -197,6 +225,9 @@ def _as_json(
         "engine": classifier.engine,
         "threads": classifier.threads,
         "seconds": round(seconds, 3),
-        "score": result.as_json() if result else None,
+        "score": result.score.as_json() if result.score else None,
+        "training_rows": result.trained.as_json() if result.trained else None,
+        "notes": result.notes,
+        "warnings": result.warnings,
     }
     return json.dumps(document, indent=2)

@@ -8,6 +8,7 @@ import click
 
 from digit_runtime.commands import options
 from digit_runtime.commands.command import DigitCommand
+from digit_runtime.device import MOST_THREADS
 
 _TOKEN: Final = "DIGIT_SERVE_TOKEN"
 
@@ -33,7 +34,9 @@ def _name(ctx: click.Context, option: click.Parameter, value: tuple[str, ...]) -
 @options.format_and_precision
 @options.engine
 @click.option(
-    "--threads", type=click.IntRange(1, 1024), help="Of each worker.  [default: all usable CPUs]"
+    "--threads",
+    type=click.IntRange(1, MOST_THREADS),
+    help="Of each worker.  [default: all usable CPUs]",
 )
 @click.option(
     "--workers",

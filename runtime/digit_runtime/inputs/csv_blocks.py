@@ -1,8 +1,9 @@
 """Read a file of lines in blocks of whole lines."""
 
+import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from typing import Final
+from typing import Any, Final
 
 from digit_runtime.errors import InputReadError
 from digit_runtime.inputs.csv_source import Source, open_source
@@ -28,6 +29,8 @@ class Blocks:
         with ExitStack() as stack:
             self._stream, self.notes = open_source(source, name, prefer, stack)
             self._stack = stack.pop_all()
+        self._first = b""
+        self._hash: Any = None
 
     def __enter__(self) -> "Blocks":
         return self
@@ -37,7 +40,17 @@ class Blocks:
 
     def line(self) -> bytes:
         """Return the next line, with its end if it has one; empty after the last."""
-        return self._checked(self._stream.readline, LONGEST_LINE)
+        line = self._checked(self._stream.readline, LONGEST_LINE)
+        self._first = self._first or line
+        return line
+
+    def hash_all(self) -> None:
+        """Keep the hash of all that is read; to be called after the first line."""
+        self._hash = hashlib.sha256(self._first)
+
+    def sha256(self) -> str | None:
+        """Return the hash of what was read so far, if `hash_all` was called."""
+        return self._hash.hexdigest() if self._hash else None
 
     def read(self, size: int) -> Iterator[bytes]:
         """Yield the rest in whole lines, each time `size` bytes and what ends their last line.
@@ -58,7 +71,10 @@ class Blocks:
 
     def _checked(self, read: Callable[[int], bytes], size: int) -> bytes:
         try:
-            return read(size)
+            data = read(size)
         # What gzip, zipfile and a caller's stream raise has many types.
         except Exception as error:
             raise InputReadError(f"{self._name}: cannot be read: {error}") from error
+        if self._hash:
+            self._hash.update(data)
+        return data

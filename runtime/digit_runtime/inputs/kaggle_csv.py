@@ -69,6 +69,8 @@ class PixelCsv:
             first = self._blocks.line().removeprefix(codecs.BOM_UTF8)
             self.layout = read_layout(first, self.name)
             self.has_labels = self.layout.label is not None
+            if self.has_labels and names is None:
+                self._blocks.hash_all()
             self._first_row = b"" if self.layout.header else first
             self._stack = stack.pop_all()
 
@@ -99,16 +101,23 @@ class PixelCsv:
         if not done:
             raise PixelsError(f"{self.name}: has a header but no rows")
 
-    def labels(self, names: tuple[str, ...]) -> Labels | None:
-        """Return the labels of all batches so far, uint8 ``[n]``, as the classes `names`.
+    def labels(self, before: int, names: tuple[str, ...]) -> Labels | None:
+        """Return the labels of the batch after `before` rows, once: uint8 ``[n]`` or None.
+
+        For a file that was opened without names of classes.
 
         Raises:
-            PixelsError: One of them is none of these.
+            PixelsError: One of them is none of the classes `names`.
         """
-        if not self.has_labels:
-            return None
-        cells = chain.from_iterable(cells for _, cells in sorted(self._label_cells.items()))
-        return self._indices(list(cells), names, 0)
+        cells = self._label_cells.pop(before, None)
+        return None if cells is None else self._indices(cells, names, before)
+
+    def sha256(self) -> str | None:
+        """Return the hash of the text, once all of it is read; None without labels.
+
+        That is of what a gzip or zip file holds.
+        """
+        return self._blocks.sha256()
 
     def _batch(self, block: bytes, before: int) -> Batch:
         rows = read_rows(block, self.layout, before, self.name)
@@ -122,8 +131,7 @@ class PixelCsv:
         if rows.labels is None:
             return None
         if self._names is None:
-            known = {cell: cell for cell in rows.labels}
-            self._label_cells[before] = [known[cell] for cell in rows.labels]
+            self._label_cells[before] = rows.labels
             return None
         return self._indices(rows.labels, self._names, before)
 

@@ -33,8 +33,8 @@ class Input:
         has_labels: Whether there are labels.
         files: The file name of each row, where each is an image file.
         notes: What to tell about the file, such as that it is UTF-16.
-        labels: Returns the labels of all batches that were made, as the classes named, or
-            None; see `PixelCsv.labels`.
+        labels: Returns the labels of the batch after so many rows; see `PixelCsv.labels`.
+        sha256: Returns the hash of the text; see `PixelCsv.sha256`.
     """
 
     name: str
@@ -42,7 +42,8 @@ class Input:
     has_labels: bool = False
     files: tuple[str, ...] | None = None
     notes: list[str] = field(default_factory=list)
-    labels: Callable[[tuple[str, ...]], Labels | None] = lambda names: None
+    labels: Callable[[int, tuple[str, ...]], Labels | None] = lambda before, names: None
+    sha256: Callable[[], str | None] = lambda: None
 
     @property
     def batches(self) -> Iterator[Batch]:
@@ -83,7 +84,14 @@ def open_pixels(
             yield Input(str(path), _later(iter(table)), table.has_labels, labels=table.labels)
     else:
         with PixelCsv(source, names=names, prefer=prefer) as csv:
-            yield Input(csv.name, csv.tasks(), csv.has_labels, notes=csv.notes, labels=csv.labels)
+            yield Input(
+                csv.name,
+                csv.tasks(),
+                csv.has_labels,
+                notes=csv.notes,
+                labels=csv.labels,
+                sha256=csv.sha256,
+            )
 
 
 def read_pixels(

@@ -39,7 +39,7 @@ class ParquetDigits:
         self._name = str(path)
         self._rows = batch_rows
         self._names = names
-        self._cells: list[str] = []
+        self._cells: dict[int, list[str]] = {}
         with ExitStack() as stack:
             with explained(self._name, _EXPECTED):
                 stream = stack.enter_context(path.open("rb"))
@@ -66,9 +66,10 @@ class ParquetDigits:
         if not done:
             raise PixelsError(f"{self._name}: has no rows")
 
-    def labels(self, names: tuple[str, ...]) -> Labels | None:
-        """Return the labels of all batches so far, as those of `PixelCsv`."""
-        return self._indices(self._cells, names, 0) if self.has_labels else None
+    def labels(self, before: int, names: tuple[str, ...]) -> Labels | None:
+        """Return the labels of the batch after `before` rows, as those of a `PixelCsv`."""
+        cells = self._cells.pop(before, None)
+        return None if cells is None else self._indices(cells, names, before)
 
     def _find(self, columns: list[str]) -> tuple[str | None, list[str]]:
         if _ONE_COLUMN in columns:
@@ -90,7 +91,7 @@ class ParquetDigits:
             return pixels, None
         cells = [str(cell) for cell in batch.column(self._label).to_pylist()]
         if self._names is None:
-            self._cells += cells
+            self._cells[before] = cells
             return pixels, None
         return pixels, self._indices(cells, self._names, before)
 

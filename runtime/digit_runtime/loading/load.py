@@ -3,7 +3,13 @@
 from pathlib import Path
 
 from digit_runtime.classifier import Classifier
-from digit_runtime.errors import EngineNotInstalledError, ModelDamagedError, ModelFileError
+from digit_runtime.device import MOST_THREADS
+from digit_runtime.errors import (
+    EngineNotInstalledError,
+    ModelDamagedError,
+    ModelFileError,
+    ThreadsError,
+)
 from digit_runtime.loading.auto import choose
 from digit_runtime.models.folder import find_all
 
@@ -27,25 +33,39 @@ def load(
             that are installed and work. Where there are several, the first call for a
             file measures them for about a second, in processes of their own, and the
             user's cache folder (or DIGIT_CACHE) remembers the result.
-        threads: For one batch; None for all CPUs that this process may use.
+        threads: For one batch, 1 to 1,024; None for all CPUs that this process may use.
         artifacts: Folder of models; None for DIGIT_ARTIFACTS or the models that the
             package carries.
 
     Raises:
+        ThreadsError: `threads` is not a whole number from 1 to 1,024.
         ModelNotFoundError: No such model or file.
         ManifestError: A damaged manifest.
         ModelFileError: A damaged file, or one that is not what its manifest says.
         ContractError: A model with other inputs or outputs.
         EngineNotInstalledError: No installed engine reads it.
     """
+    threads = _checked(threads)
     folder = None if artifacts is None else Path(artifacts)
     files = find_all(model, format, precision, folder)
     errors: list[Exception] = []
-    for pair in choose(files, engine, threads or 0).pairs:
+    for pair in choose(files, engine, threads).pairs:
         try:
-            return Classifier(pair.file, pair.engine.name, threads or 0)
+            return Classifier(pair.file, pair.engine.name, threads)
         except ModelDamagedError:
             raise
         except (EngineNotInstalledError, ModelFileError) as error:
             errors.append(error)
     raise errors[0]
+
+
+def _checked(threads: int | None) -> int:
+    """Return the threads wanted; 0 for all."""
+    if threads is None:
+        return 0
+    if not isinstance(threads, int) or not 1 <= threads <= MOST_THREADS:
+        raise ThreadsError(
+            f"threads is {threads!r}; expected a whole number from 1 to {MOST_THREADS:,}, or None "
+            "for all CPUs"
+        )
+    return threads

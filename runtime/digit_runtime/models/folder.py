@@ -7,9 +7,12 @@ from typing import Final
 
 from digit_runtime.contract import DIGITS
 from digit_runtime.errors import DigitError, ModelFileError, ModelNotFoundError
+from digit_runtime.formats.precisions import NAMES as PRECISIONS
 from digit_runtime.formats.table import format_names, format_of
 from digit_runtime.models.manifest import MANIFEST_NAME, Manifest, ModelFile, read_verified
 
+_KERAS_SUFFIXES: Final = (".keras", ".h5", ".hdf5")
+_SAVED_MODEL: Final = "saved_model.pb"
 _ENVIRONMENT: Final = "DIGIT_ARTIFACTS"
 
 
@@ -113,8 +116,16 @@ def find_all(
     if Path(model).suffix.lstrip(".") in format_names():
         return [find(model, format, precision)]
     folder = artifacts_folder(artifacts)
-    directory = folder / model
+    directory = model_directory(model, folder)
     if not (directory / MANIFEST_NAME).is_file():
+        if Path(model).suffix in _KERAS_SUFFIXES or (Path(model) / _SAVED_MODEL).is_file():
+            here = Path(model).exists()
+            raise ModelNotFoundError(
+                f"{model}: is a Keras model; export it first (digit-export {model}), then give "
+                "its name, or the path of a .onnx or .tflite file"
+                if here
+                else f"{model}: no such file"
+            )
         known = ", ".join(model_names(folder))
         raise ModelNotFoundError(
             f"no model {str(model)!r} in {folder}; it has: {known} "
@@ -125,10 +136,10 @@ def find_all(
         present = files_of(directory)
         have = ", ".join(f"{file.format} {file.precision}" for file in present) or "none"
         asked = " ".join(filter(None, (format, precision))) or "exported"
-        raise ModelNotFoundError(
-            f"{directory}: has no {asked} file; present: {have}. "
-            "digit-export --format all writes all of them"
-        )
+        remedy = "digit-export --format all writes all of them"
+        if precision not in (None, *PRECISIONS):
+            remedy = f"There is no precision {precision!r}: there are {', '.join(PRECISIONS)}"
+        raise ModelNotFoundError(f"{directory}: has no {asked} file; present: {have}. {remedy}")
     return wanted
 
 

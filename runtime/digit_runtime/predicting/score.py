@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digit_runtime.contract import DIGITS, Labels
+from digit_runtime.measuring.statistics import Interval, share_interval
 from digit_runtime.terminal import table
 
 
@@ -33,12 +34,22 @@ class Score:
         """The fraction that was right."""
         return self.correct / self.rows
 
+    @property
+    def interval(self) -> Interval:
+        """The 95 % confidence interval of the accuracy; see `share_interval`."""
+        return share_interval(self.correct, self.rows)
+
+    def __add__(self, other: "Score") -> "Score":
+        """Return the score of both sets of rows together."""
+        return Score(self.confusion + other.confusion, self.names)
+
     def as_json(self) -> dict[str, Any]:
         """Return the score as plain numbers and lists."""
         return {
             "rows": self.rows,
             "correct": self.correct,
             "accuracy": self.accuracy,
+            "confidence_interval_95": [round(bound, 6) for bound in self.interval],
             "confusion": self.confusion.tolist(),
         }
 
@@ -50,8 +61,10 @@ class Score:
                 for i, (name, row) in enumerate(zip(self.names, self.confusion, strict=True))
             ],
         )
+        low, high = self.interval
         return (
-            f"accuracy  {self.accuracy:.2%}  ({self.correct:,} of {self.rows:,})\n\n"
+            f"accuracy  {self.accuracy:.2%}  ({self.correct:,} of {self.rows:,}), 95 % interval "
+            f"{low:.2%} to {high:.2%}\n\n"
             f"label in rows, prediction in columns\n{body}"
         )
 

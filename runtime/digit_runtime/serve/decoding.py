@@ -107,7 +107,7 @@ def _check_rows(rows: int, limits: Limits) -> None:
         raise Refusal(413, f"a request may have {limits.rows:,} digits")
 
 
-def _checked(given: object) -> Pixels:
+def _checked(given: Any) -> Pixels:
     try:
         pixels = as_pixels(given)
     except (DigitError, OverflowError) as error:

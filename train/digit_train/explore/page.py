@@ -1,6 +1,6 @@
 """The report of `digit-data explore`: pictures, and one HTML page that holds them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from html import escape
 from importlib.resources import files
 from pathlib import Path
@@ -18,9 +18,10 @@ EXAMPLES: Final = "examples.png"
 MEANS: Final = "means.png"
 BALANCE: Final = "balance.png"
 DIGIT: Final = "digit.png"
+_DIGITS: Final = "digit*.png"
 
 
-def write(folder: Path, summary: Summary, digits: Digits, row: int) -> list[Path]:
+def write(folder: Path, summary: Summary, digits: Digits, rows: Sequence[int]) -> list[Path]:
     """Publish the report and return its files, the page first.
 
     Without labels there are no means and no balance; those of an earlier report in the
@@ -30,12 +31,13 @@ def write(folder: Path, summary: Summary, digits: Digits, row: int) -> list[Path
         folder: Made if missing.
         summary: Of the same file as `digits`.
         digits: What to draw.
-        row: The one to draw large, from 1 to N.
+        rows: Those to draw large, from 1 to N.
 
     Raises:
         OutputError: The folder is not writable.
     """
-    figures = {DIGIT: pictures.one_digit(digits.pixels[row - 1])}
+    names = {row: picture_of(row, rows) for row in rows}
+    figures = {names[row]: pictures.one_digit(digits.pixels[row - 1]) for row in rows}
     if summary.counts is None:
         figures[EXAMPLES] = pictures.first_examples(digits)
     else:
@@ -44,17 +46,29 @@ def write(folder: Path, summary: Summary, digits: Digits, row: int) -> list[Path
         figures[BALANCE] = pictures.class_balance(summary.counts)
     for name, figure in figures.items():
         pictures.save(figure, folder / name)
-    for name in {MEANS, BALANCE} - set(figures):
+    old = {MEANS, BALANCE, *(path.name for path in folder.glob(_DIGITS))}
+    for name in old - set(figures):
         (folder / name).unlink(missing_ok=True)
     template = Template(files("digit_train.explore").joinpath("explore.html").read_text("utf-8"))
     page = template.substitute(
         name=escape(Path(summary.file).name),
         facts="\n".join(_facts(summary)),
-        sections="\n".join(_sections(summary, row, label_of(digits, row))),
+        sections="\n".join(
+            [
+                _head(digits),
+                *_sections(summary),
+                *(_large(row, names[row], label_of(digits, row)) for row in names),
+            ]
+        ),
     )
     with writing(folder / PAGE) as stream:
         stream.write(page.encode())
     return [folder / name for name in (PAGE, *figures)]
+
+
+def picture_of(row: int, rows: Sequence[int]) -> str:
+    """Return the name of the picture of a row, one of those to draw large."""
+    return DIGIT if len(set(rows)) == 1 else f"digit-{row}.png"
 
 
 def label_of(digits: Digits, row: int) -> str | None:
@@ -94,7 +108,7 @@ def _fact(name: str, value: str, note: str | None = None, bad: bool = False) -> 
     return f"<div><dt>{name}</dt><dd{kind}>{escape(value)}{small}</dd></div>"
 
 
-def _sections(summary: Summary, row: int, label: str | None) -> Iterator[str]:
+def _sections(summary: Summary) -> Iterator[str]:
     if summary.counts is None:
         yield _section(
             "Examples",
@@ -119,12 +133,26 @@ def _sections(summary: Summary, row: int, label: str | None) -> Iterator[str]:
             "The mean of all digits of each class.",
             _image(MEANS, "ten blurred digits, the mean image of each class"),
         )
+
+
+def _large(row: int, picture: str, label: str | None) -> str:
     known = "not labelled" if label is None else f"labelled {label}"
-    yield _section(
+    return _section(
         f"Row {row:,}",
         f"One digit, {escape(known)}; rows and columns of pixels count from 0. A missing pixel "
         "would be red.",
-        _image(DIGIT, f"the handwritten digit of row {row}, {known}", 'class="one" '),
+        _image(picture, f"the handwritten digit of row {row}, {known}", 'class="one" '),
+    )
+
+
+def _head(digits: Digits) -> str:
+    header, *rows = digits.head()
+    cells = "".join(f"<th>{escape(name)}" for name in header)
+    lines = "".join("<tr>" + "".join(f"<td>{escape(cell)}" for cell in row) for row in rows)
+    return _section(
+        "First rows",
+        "The first and last columns of pixels, which are nearly always paper.",
+        f'<div class="wide"><table><tr>{cells}{lines}</table></div>',
     )
 
 

@@ -4,17 +4,21 @@ Missing values, values that are no pixel and labels that are no digit are counte
 refused: this is where one comes to see what is wrong with a file.
 """
 
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-import pandas as pd
 from digit_runtime.contract import LABELS, PIXELS
-from digit_runtime.errors import InputNotFoundError, InputReadError, PixelsError
+from digit_runtime.errors import PixelsError
+from digit_runtime.inputs.csv_layout import Layout
+from digit_runtime.inputs.csv_rows import BadLine, bare, cells_of, read_rows
+from digit_runtime.inputs.kaggle_csv import PixelCsv
 from numpy.typing import NDArray
 
+Array = NDArray[np.float32]
+
+_MISSING: Final = (b"", b"na", b"n/a", b"nan", b"null", b"none")
 _PIXEL_NAMES: Final = [f"pixel{index}" for index in range(PIXELS)]
 
 
@@ -25,10 +29,26 @@ class Digits:
     Attributes:
         pixels: float32 ``[N, 784]``, N at least 1.
         labels: float32 ``[N]``, or None where the file has no label column.
+        notes: What to tell about the file.
     """
 
     pixels: NDArray[np.float32]
     labels: NDArray[np.float32] | None
+    notes: tuple[str, ...] = ()
+
+    def head(self, rows: int = 5) -> list[list[str]]:
+        """Return the first rows as the notebook shows them: a header, and cells as text."""
+        shown = [*range(4), *range(PIXELS - 4, PIXELS)]
+        names = ["row", "label", *(_PIXEL_NAMES[index] for index in shown), "pixels > 0"]
+        table = [names]
+        for row in range(min(rows, len(self.pixels))):
+            label = "-" if self.labels is None else f"{self.labels[row]:g}"
+            cells = [f"{value:g}" for value in self.pixels[row, shown].tolist()]
+            ink = f"{np.count_nonzero(self.pixels[row] > 0)}"
+            table.append([f"{row + 1}", label, *cells, ink])
+        for line in table:
+            line.insert(6, "...")
+        return table
 
     def of_class(self, digit: int) -> NDArray[np.float32]:
         """Return the rows with that label, float32 ``[n, 784]``; n may be 0."""
@@ -61,35 +81,30 @@ class Summary:
 
 
 def read(path: Path) -> Digits:
-    """Read a CSV with the header ``[label,]pixel0,...,pixel783``, gzipped if named .gz.
+    """Read a CSV as `PixelCsv` does, but with whatever numbers its cells hold.
 
     Raises:
         InputNotFoundError: There is no such file.
         InputReadError: It cannot be read.
-        PixelsError: Another header, no rows, a row that is too long, or a cell that is not
-            a number; says which.
+        PixelsError: Not a CSV of digits, no rows, a row that is blank or too long, or a
+            cell that is not a number; says which.
     """
-    try:
-        with warnings.catch_warnings():
-            # pandas only warns when every row has a cell more than the header.
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            frame = pd.read_csv(path, index_col=False, low_memory=False)
-    except FileNotFoundError as error:
-        raise InputNotFoundError(f"{path}: no such file") from error
-    except pd.errors.EmptyDataError as error:
-        raise PixelsError(f"{path}: is empty") from error
-    except (pd.errors.ParserError, pd.errors.ParserWarning, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise PixelsError(f"{path}: is not a CSV of digits: {reason}") from error
-    except (OSError, EOFError) as error:
-        raise InputReadError(f"{path}: cannot be read: {error}") from error
-    _check_header(path, list(frame.columns))
-    if frame.empty:
-        raise PixelsError(f"{path}: has a header but no rows")
-    values = _numbers(path, frame)
-    if len(frame.columns) == PIXELS:
-        return Digits(values, None)
-    return Digits(values[:, 1:], values[:, 0])
+    pixels: list[Array] = []
+    labels: list[float] = []
+    with PixelCsv(path, names=None, prefer="train.csv") as csv:
+        for block, before in csv.blocks():
+            rows = read_rows(block, csv.layout, before, csv.name)
+            part = np.full((len(rows.numbers) + len(rows.bad), PIXELS), np.nan, np.float32)
+            part[rows.numbers - before - 1] = rows.pixels
+            cells = dict(zip(rows.numbers.tolist(), rows.labels or [], strict=False))
+            for bad in rows.bad:
+                row = bad.error.row or 0
+                cells[row], part[row - before - 1] = _numbers(bad, csv.layout, csv.name)
+            pixels.append(part)
+            labels += [_label(cells[row], row, csv.name) for row in sorted(cells)]
+        notes = tuple(csv.notes)
+    whole = np.concatenate(pixels)
+    return Digits(whole, np.array(labels, np.float32) if csv.has_labels else None, notes)
 
 
 def summarise(path: Path, digits: Digits) -> Summary:
@@ -117,37 +132,36 @@ def summarise(path: Path, digits: Digits) -> Summary:
     )
 
 
-def _check_header(path: Path, names: list[Any]) -> None:
-    if names in (_PIXEL_NAMES, ["label", *_PIXEL_NAMES]):
-        return
-    if len(names) not in (PIXELS, PIXELS + 1):
-        raise PixelsError(
-            f"{path}: line 1 has {len(names)} columns; expected {PIXELS} (pixel0 to pixel783), "
-            f"or {PIXELS + 1} with label first"
-        )
-    wanted = _PIXEL_NAMES if len(names) == PIXELS else ["label", *_PIXEL_NAMES]
-    column = next(index for index, name in enumerate(names) if name != wanted[index])
-    raise PixelsError(
-        f"{path}: line 1, column {column + 1} is {str(names[column])[:20]!r}; "
-        f"the header must have {wanted[column]!r} there"
-    )
-
-
-def _numbers(path: Path, frame: pd.DataFrame) -> NDArray[np.float32]:
-    for name in frame.columns[[kind.kind not in "iuf" for kind in frame.dtypes]]:
-        text = frame[name].astype("string")
-        numbers = pd.to_numeric(text, errors="coerce")
-        wrong = np.flatnonzero(numbers.isna() & text.notna())
-        if wrong.size:
-            row = int(wrong[0])
-            raise PixelsError(
-                f"{path}: row {row + 1}, column {name}: {text.iloc[row][:20]!r} is not a number"
-            )
-        frame[name] = numbers.astype("float64")
-    # What float32 cannot hold becomes infinite, which is as little a pixel as it was.
+def _numbers(bad: BadLine, layout: Layout, name: str) -> tuple[bytes, Array]:
+    """Return the label cell of a line that is no digit, and its numbers, NaN where missing."""
+    label, cells = cells_of(bad.line, layout)
+    if not bad.line.strip() or len(cells) > PIXELS:
+        raise bad.error
+    names = [column for index, column in enumerate(layout.names) if index != layout.label]
+    values = np.full(PIXELS, np.nan)
+    for index, cell in enumerate(cells):
+        text = bare(cell if layout.separator == b"," else cell.replace(b",", b"."))
+        values[index] = _number(text, bad.error.row or 0, names[index], name)
     with np.errstate(over="ignore"):
-        values: NDArray[np.float32] = frame.to_numpy(dtype=np.float32)
-    return values
+        # What float32 cannot hold becomes infinite, which is as little a pixel as it was.
+        numbers: Array = values.astype(np.float32)
+    return label, numbers if layout.order is None else numbers[layout.order]
+
+
+def _label(cell: bytes, row: int, name: str) -> float:
+    return _number(bare(cell), row, "label", name)
+
+
+def _number(text: bytes, row: int, column: str, name: str) -> float:
+    if text.lower() in _MISSING:
+        return np.nan
+    try:
+        if b"_" in text:  # Python's own spelling.
+            raise ValueError
+        return float(text)
+    except ValueError as error:
+        shown = text[:20].decode(errors="replace")
+        raise PixelsError.in_row(name, row, f"{shown!r} is not a number", column) from error
 
 
 def _first_place(missing: NDArray[np.bool_]) -> str:
