@@ -85,8 +85,8 @@ Made by `digit-export` from manifest.json; do not edit.
 _EVALUATION = """\
 ## What it can do, and where it fails
 
-`{file}` on {engine}: **{accuracy:.2%}** of {rows:,} {kind} rows right ({wrong:,} wrong), 95 %
-confidence interval {low:.2%} to {high:.2%} (Wilson).{seen}
+`{file}` on {engine}: **{accuracy:.2%}** of {rows:,} {kind} rows right ({wrong:,} wrong),
++/- {margin:.2f} points (95 %, Wilson: {low:.2%} to {high:.2%}).{seen}
 
 | the same rows | accuracy |
 |---|--:|
@@ -204,6 +204,7 @@ def _evaluation(manifest: Manifest) -> str:
         wrong=found["rows"] - found["correct"],
         low=low,
         high=high,
+        margin=100 * max(high - found["accuracy"], found["accuracy"] - low),
         robustness="\n".join(
             f"| {name} | {accuracy:.2%} |" for name, accuracy in found["robustness"].items()
         ),

@@ -17,12 +17,15 @@ from PIL import Image
 
 from digit_export.parity import evidence
 from digit_export.parity.evidence import Evidence, Splits
+from digit_export.parity.statistics import Reliability
 from digit_export.report import flips, page_plots
 
 PAGE_NAME: Final = "report.html"
 _SIGNIFICANT: Final = 0.05
+# Points between confidence and accuracy that nobody need care about.
+_CALIBRATED: Final = 0.5
 _COLUMNS: Final = (
-    "file", "kB", "accuracy", "change", "", "lost", "gained", "McNemar's p", "agreement",
+    "file", "kB", "accuracy", "change, points", "", "lost", "gained", "McNemar's p", "agreement",
     "KL", "ECE", "gate",
 )  # fmt: skip
 
@@ -66,7 +69,7 @@ def _model(manifest: Manifest, known: Mapping[str, Splits]) -> str:
         [
             f"<h2>{escape(manifest.name)}</h2>",
             f"<p>Keras reads {_percent(first.keras_accuracy)} of {first.rows:,} {split} rows right"
-            f" and is off by {_percent(first.keras_ece)} in its confidence. {_verdict(rows)}</p>",
+            f". {_confidence(manifest, rows[0][2].keras_reliability)} {_verdict(rows)}</p>",
             _section("Files", "", _files(rows)),
             _section("Accuracy by class", _CLASSES, _classes(rows, names)),
             _section("Calibration", _CALIBRATION, _calibration(rows)),
@@ -82,8 +85,8 @@ _CLASSES: Final = (
 _CALIBRATION: Final = (
     'How often an answer is right over how sure the model was: <span class="key keras">Keras</span>'
     ' and the <span class="key file">file</span>. On the diagonal, confidence can be taken at its '
-    "word. Below, how many rows each bin has, by their number of decimals; hollow marks have fewer "
-    "than ten."
+    "word. Below, how many rows each bin has, by their number of decimals. Thin lines are 95 % "
+    "intervals; hollow marks are bins of fewer than ten rows."
 )
 _CHANGED: Final = (
     f"The rows that a file answers otherwise than Keras, up to {evidence.SHOWN}, those first of "
@@ -101,6 +104,23 @@ def _verdict(rows: Sequence[_Row]) -> str:
     return "<strong>No file is worse by more than chance explains.</strong>"
 
 
+def _confidence(manifest: Manifest, curve: Reliability) -> str:
+    """Say whether Keras is as sure as it is right, and if not, in which way and why."""
+    rows = sum(curve.rows)
+    said = sum(n * mean for n, mean in zip(curve.rows, curve.confidence, strict=True)) / rows
+    right = sum(curve.correct) / rows
+    gap = 100 * (right - said)
+    means = f"its answers say {said:.2%} on average and {right:.2%} of them are right"
+    if abs(gap) < _CALIBRATED:
+        return f"Its confidence can be taken at its word: {means}."
+    way = "under" if gap > 0 else "over"
+    training = manifest.provenance.get("training")
+    settings = training.get("settings") if isinstance(training, dict) else None
+    smoothing = settings.get("label_smoothing") if isinstance(settings, dict) else None
+    why = f"; it was trained with label smoothing of {smoothing:g}" if smoothing and gap > 0 else ""
+    return f"It is {way}-confident by {abs(gap):.1f} points: {means}{why}."
+
+
 def _is_worse(parity: Parity) -> bool:
     worse = (parity.accuracy or 0) < (parity.keras_accuracy or 0)
     return worse and parity.mcnemar_p is not None and parity.mcnemar_p < _SIGNIFICANT
@@ -108,10 +128,10 @@ def _is_worse(parity: Parity) -> bool:
 
 def _files(rows: Sequence[_Row]) -> str:
     bounds = [abs(b or 0) for _, parity, _ in rows for b in (parity.change_low, parity.change_high)]
-    limits = [file.gate.get("max_accuracy_loss", 0.0) for file, _, _ in rows]
-    near = [limit for limit in limits if limit < 4 * max(bounds)]
-    reach = max([*bounds, *near]) * 1.05
-    head = "".join(f"<th>{name}" for name in _COLUMNS)
+    limits = [limit for file, _, _ in rows if (limit := file.gate.get("max_accuracy_loss"))]
+    reach = max([*bounds, *limits]) * 1.05 or 1.0
+    axis = page_plots.axis(reach, limits)
+    head = "".join(f"<th>{name or axis}" for name in _COLUMNS)
     body = "".join(f"<tr>{_file(row, reach)}" for row in rows)
     return f"<table><thead><tr>{head}<tbody>{body}</table>"
 

@@ -1,7 +1,9 @@
 """The plots of report.html: SVG inside the page, so that its colours follow light and dark."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
+
+from digit_runtime.measuring.statistics import share_interval
 
 from digit_export.parity.statistics import BINS, Reliability
 
@@ -9,6 +11,27 @@ _SIDE: Final = 300
 _LEFT: Final = 40
 _STRIP: Final = 56
 _FEW: Final = 10
+
+
+def axis(reach: float, limits: Sequence[float]) -> str:
+    """Draw the axis of `interval` for the table's head: zero, the ends, and the gate's line."""
+    gate = max(limits, default=0.0)
+    end = 0.9 * reach
+    marks = [(-end, f"{-100 * end:.2f}"), (0.0, "0"), (end, f"+{100 * end:.2f}")]
+    texts = "".join(
+        f'<text class="below" x="{_place(value, reach)}" y="26">{name}</text>'
+        for value, name in marks
+    )
+    line = (
+        f'<path class="gate" d="M{_place(-gate, reach)} 12V16"/>'
+        f'<text class="below" x="{_place(-gate, reach)}" y="9">gate {-100 * gate:.2f}</text>'
+    )
+    return (
+        '<svg class="interval head" viewBox="0 0 160 30" role="img" '
+        'aria-label="axis of the change in accuracy, in percentage points">'
+        f'<path class="axis" d="M{_place(-end, reach)} 16H{_place(end, reach)}'
+        f'M{_place(0, reach)} 13V19"/>{line if gate else ""}{texts}</svg>'
+    )
 
 
 def interval(low: float, change: float, high: float, limit: float | None, reach: float) -> str:
@@ -23,7 +46,7 @@ def interval(low: float, change: float, high: float, limit: float | None, reach:
     """
 
     def x(value: float) -> str:
-        return f"{80 + 76 * value / reach:.1f}"
+        return _place(value, reach)
 
     gate = "" if limit is None or limit > reach else f'<path class="gate" d="M{x(-limit)} 2V18"/>'
     return (
@@ -37,7 +60,8 @@ def interval(low: float, change: float, high: float, limit: float | None, reach:
 def reliability(curves: Mapping[str, Reliability]) -> str:
     """Draw accuracy against confidence, and below it how many rows each bin has.
 
-    Bins with fewer than 10 rows have hollow marks and no line: their accuracy is mostly chance.
+    Each bin has its 95 % interval (Wilson). Bins with fewer than 10 rows have hollow marks and
+    no line: their accuracy is mostly chance.
 
     Args:
         curves: By the class attribute of the line; the last is drawn on top. The rows
@@ -67,6 +91,10 @@ def reliability(curves: Mapping[str, Reliability]) -> str:
     return "".join(parts)
 
 
+def _place(value: float, reach: float) -> str:
+    return f"{80 + 76 * value / reach:.1f}"
+
+
 def _x(value: float) -> str:
     return f"{_LEFT + _SIDE * value:.1f}"
 
@@ -86,6 +114,14 @@ def _curve(name: str, curve: Reliability) -> str:
         for x, y, rows in points
     )
     path = f'<path d="M{line}"/>' if line else ""
+    path += "".join(
+        f'<path class="spread" d="M{_x(confidence)} {_y(low)}V{_y(high)}"/>'
+        for rows, correct, confidence in zip(
+            curve.rows, curve.correct, curve.confidence, strict=True
+        )
+        if rows
+        for low, high in [share_interval(correct, rows)]
+    )
     return f'<g class="curve {name}">{path}{marks}</g>'
 
 

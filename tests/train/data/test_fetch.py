@@ -180,6 +180,7 @@ def test_the_draw_is_the_one_that_the_shipped_models_were_trained_on(
 def test_summary_and_card_count_rows_and_classes(fetched: tuple[Path, Result], run: Run) -> None:
     folder, result = fetched
     assert "data was fetched\n" in result.stdout
+    assert "would score on Kaggle as if guessed" in result.stdout
     labels = read_csv(folder / "train.csv")[1]
     counts = np.bincount(labels).tolist()
     row = next(line for line in result.stdout.splitlines() if line.startswith("train.csv"))
@@ -275,7 +276,32 @@ def test_kaggles_files_are_kept_and_get_a_card(kaggle: Path, run: Run, sources: 
     assert after == before
     assert (list(card["files"]), card["seed"]) == (["train.csv", "test.csv"], None)
     assert sum(card["files"]["train.csv"]["counts"]) == 42_000
+    assert f"{kaggle}: found Kaggle's files\n" in result.stdout
+    assert "the shipped models have probably seen most digits" in result.stdout
     assert "is complete" in run(data, "fetch", "--out", kaggle, "--source", "kaggle").stdout
+    assert sources == []
+
+
+def test_kaggles_archive_in_the_folder_is_unpacked(
+    kaggle: Path, run: Run, sources: list[str], tmp_path: Path
+) -> None:
+    folder = tmp_path / "downloads"
+    folder.mkdir()
+    archive = folder / "digit-recognizer.zip"
+    archive.write_bytes(b"PK\x03\x04 no more than its first bytes")
+    damaged = run(data, "fetch", "--out", folder)
+    assert damaged.exit_code == 1
+    assert f"{archive}: is not Kaggle's archive" in damaged.stderr
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as made:
+        for name in ("sample_submission.csv", "train.csv", "test.csv"):
+            made.write(kaggle / name.replace("sample_submission", "test"), name)
+    result = run(data, "fetch", "--out", folder)
+    assert result.exit_code == 0, result.output
+    assert "found Kaggle's files" in result.stdout
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "data-card.json", "digit-recognizer.zip", "test.csv", "train.csv",
+    ]  # fmt: skip
+    assert (folder / "train.csv").read_bytes() == (kaggle / "train.csv").read_bytes()
     assert sources == []
 
 

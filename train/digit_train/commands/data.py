@@ -17,6 +17,14 @@ if TYPE_CHECKING:
 
 _SOURCES: Final = ("auto", "kaggle", "keras", "wheel")
 _DEFAULT_ROW: Final = 50
+# What a score on Kaggle would be worth.
+_KAGGLES: Final = """\
+These are Kaggle's files. Of its test.csv the shipped models have probably seen most digits, with
+their answers: they were trained on 42,000 of the 70,000 digits that MNIST has. For an honest entry
+train on this train.csv: digit-train, or make kaggle."""
+_ANOTHER_DRAW: Final = """\
+This is another draw of MNIST's digits than Kaggle's, in another order: a submission made from this
+test.csv would score on Kaggle as if guessed. For an entry put Kaggle's own files into a folder."""
 
 
 @click.group(cls=DigitGroup)
@@ -58,15 +66,22 @@ def fetch(out: Path, source: str, seed: int | None, as_json: bool) -> None:
     from digit_train.data.fetch import fetch
 
     done = fetch(out, source, seed, say=lambda line: click.echo(line, err=True))
-    status = "complete" if done.already else "fetched"
+    status = "complete" if done.already else "found" if done.found else "fetched"
     if as_json:
         click.echo(json.dumps({"folder": str(out), "status": status, **done.card.to_dict()}))
         return
-    click.echo(f"{out} is complete, nothing to do" if done.already else f"{out} was fetched")
+    click.echo(
+        f"{out} is complete, nothing to do"
+        if done.already
+        else f"{out}: found Kaggle's files"
+        if done.found
+        else f"{out} was fetched"
+    )
     click.echo(f"source: {done.card.source.name} ({done.card.source.detail})")
     if done.card.seed is not None:
         click.echo(f"seed: {done.card.seed}")
     click.echo(f"\n{_files_table(done.card)}")
+    click.echo(f"\n{_KAGGLES if done.is_kaggles else _ANOTHER_DRAW}")
 
 
 def _files_table(card: "DataCard") -> str:

@@ -51,6 +51,16 @@ class Fetched:
     card: DataCard
     already: bool
 
+    @property
+    def is_kaggles(self) -> bool:
+        """Whether these are the competition's own files, and not a draw from MNIST."""
+        return self.card.source.name in (_FOLDER, "kaggle")
+
+    @property
+    def found(self) -> bool:
+        """Whether they lay in the folder."""
+        return self.card.source.name == _FOLDER
+
 
 def fetch(
     folder: Path, source: str = AUTO, seed: int | None = None, say: Callable[[str], None] = print
@@ -82,6 +92,9 @@ def fetch(
             return Fetched(card, already=True)
         say(damage)
     present = [name for name in (TRAIN, TEST, TEST_LABELS) if (folder / name).exists()]
+    if not present and card is None and (folder / kaggle.ARCHIVE).is_file():
+        if source in (AUTO, "kaggle"):
+            return Fetched(_unpacked(folder), already=False)
     if present and not ours:
         if source not in (AUTO, "kaggle"):
             raise DigitError(
@@ -112,6 +125,15 @@ def _adopt(folder: Path) -> DataCard:
     card = DataCard(Source(_FOLDER, "Kaggle's files, found in the folder"), None, files)
     card.write(folder)
     return card
+
+
+def _unpacked(folder: Path) -> DataCard:
+    """Take Kaggle's files out of the archive that its page gives, found in the folder."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as unpacked:
+        origin = Path(unpacked)
+        kaggle.unzip(folder / kaggle.ARCHIVE, origin)
+        source = Source(_FOLDER, f"Kaggle's {kaggle.ARCHIVE}, found in the folder")
+        return copy_files(folder, origin, source, kaggle.describe(origin))
 
 
 def _first_that_works(folder: Path, source: str, seed: int, say: Callable[[str], None]) -> DataCard:

@@ -2,12 +2,13 @@
 
 import shutil
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 from digit_runtime.contract import LABELS, PIXELS, Labels
-from digit_runtime.errors import PixelsError
+from digit_runtime.errors import InputReadError, PixelsError
 from digit_runtime.inputs.kaggle_csv import read_csv, read_labels
 from digit_runtime.models.manifest import sha256_of
 
@@ -16,6 +17,7 @@ from digit_train.data.division import TEST_ROWS, TRAIN_ROWS
 from digit_train.data.sources import SourceError, run_child
 
 COMPETITION: Final = "digit-recognizer"
+ARCHIVE: Final = f"{COMPETITION}.zip"
 TEST_HEADER: Final = ",".join(f"pixel{index}" for index in range(PIXELS))
 TRAIN_HEADER: Final = f"label,{TEST_HEADER}"
 TEST_LABELS_HEADER: Final = "ImageId,Label"
@@ -33,11 +35,25 @@ def download(folder: Path, limit_s: float) -> None:
         raise SourceError("there is no kaggle command")
     run_child([command, "competitions", "download", "-c", COMPETITION, "-p", str(folder)], limit_s)
     try:
-        with zipfile.ZipFile(folder / f"{COMPETITION}.zip") as archive:
-            archive.extract(TRAIN, folder)
-            archive.extract(TEST, folder)
-    except (OSError, zipfile.BadZipFile, KeyError) as error:
-        raise SourceError(f"the download is not {COMPETITION}.zip: {error}") from error
+        unzip(folder / ARCHIVE, folder)
+    except InputReadError as error:
+        raise SourceError(f"the download is damaged: {error}") from error
+
+
+def unzip(archive: Path, folder: Path) -> None:
+    """Put train.csv and test.csv of Kaggle's archive into `folder`.
+
+    Raises:
+        InputReadError: It is damaged, or holds no such files.
+    """
+    try:
+        with zipfile.ZipFile(archive) as members:
+            members.extract(TRAIN, folder)
+            members.extract(TEST, folder)
+    except (OSError, zipfile.BadZipFile, KeyError, zlib.error) as error:
+        raise InputReadError(
+            f"{archive}: is not Kaggle's archive of {TRAIN} and {TEST}: {error}"
+        ) from error
 
 
 def describe(folder: Path) -> dict[str, DataFile]:
