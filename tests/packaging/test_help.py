@@ -15,6 +15,7 @@ COMMANDS = {
     "digit-doctor": "digit_runtime.commands.entry:doctor",
     "digit-serve": "digit_runtime.commands.entry:serve",
     "digit-card": "digit_export.commands.card:card",
+    "digit-keras-predict": "digit_export.commands.keras_predict:keras_predict",
     "digit-batch": "digit_runtime.commands.entry:batch",
 }
 HEAVY = {

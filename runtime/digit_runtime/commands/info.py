@@ -42,7 +42,8 @@ def info(model: str | None, artifacts: Path | None, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"models": models, "engines": engines}, indent=2))
     else:
-        click.echo("\n\n".join([*map(_text, models), _engines(engines)]))
+        overview = [_overview(models)] * (len(models) > 1)
+        click.echo("\n\n".join([*overview, *map(_text, models), _engines(engines)]))
     damaged = [file["path"] for m in models for file in m["files"] if file["state"] == "damaged"]
     if damaged:
         raise click.ClickException(f"damaged: {', '.join(damaged)}; export or copy again")
@@ -81,6 +82,31 @@ def _file_text(found: "Inspection") -> str:
     }
     width = max(map(len, facts)) + 1
     return "\n".join(f"{key:<{width}} {value}" for key, value in facts.items())
+
+
+def _overview(models: list[dict[str, Any]]) -> str:
+    """Return a table of the models and how they were trained, for a folder of several."""
+    rows = []
+    for model in models:
+        training = model.get("training", {})
+        held_out = training.get("held_out", {})
+        margin = ""
+        if interval := held_out.get("confidence_interval_95"):
+            margin = f" +/- {50 * (interval[1] - interval[0]):.2f}"
+        right = training.get("validation_accuracy")
+        rows.append(
+            [
+                model["name"],
+                Path(model["folder"]).name,
+                f"{training.get('recipe', '-')}, {training.get('epochs', '-')}",
+                f"{model.get('model', {}).get('parameters', 0):,}",
+                "-" if right is None else f"{right:.2%}{margin}",
+                "-" if "wall_s" not in training else f"{training['wall_s']:,.0f}",
+                f"{len(model['files'])}",
+            ]
+        )
+    header = ["model", "folder", "recipe, epochs", "parameters", "held-out rows", "s", "files"]
+    return table(header, rows, left=3)
 
 
 def _text(model: dict[str, Any]) -> str:
