@@ -13,7 +13,7 @@ import importlib.util
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -144,7 +144,9 @@ def as_ort(content: bytes) -> bytes:
         return path.read_bytes()
 
 
-def ratios(runs: list[Callable[[Pixels], object]], batch: Pixels, seconds: float) -> list[float]:
+def ratios(
+    runs: Sequence[Callable[[Pixels], object]], batch: Pixels, seconds: float
+) -> list[float]:
     """Return each one's median time over the first's, taken in turns."""
     inner = []
     for run in runs:

@@ -36,7 +36,16 @@ def link(distribution: Distribution, site: Path) -> None:
 def scripts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The programs of an environment made for `digit-runtime[batch,onnx]`."""
     wheels = tmp_path_factory.mktemp("wheel")
-    build = [sys.executable, "-m", "build", "-q", "--wheel", "--outdir", wheels, ROOT / "runtime"]
+    build: list[str | Path] = [
+        sys.executable,
+        "-m",
+        "build",
+        "-q",
+        "--wheel",
+        "--outdir",
+        wheels,
+        ROOT / "runtime",
+    ]
     subprocess.run(build, check=True, capture_output=True)
     folder = tmp_path_factory.mktemp("environment")
     venv.create(folder, with_pip=True)
@@ -46,7 +55,13 @@ def scripts(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if name != "digit-runtime":
             link(distribution, site)
     # Without an index pip fails if anything is missing, or not as constraints.txt wants it.
-    offline = ["--no-index", "--find-links", wheels, "-c", ROOT / "constraints.txt"]
+    offline: list[str | Path] = [
+        "--no-index",
+        "--find-links",
+        wheels,
+        "-c",
+        ROOT / "constraints.txt",
+    ]
     subprocess.run(
         [programs / "python", "-m", "pip", "install", *offline, "digit-runtime[batch,onnx]"],
         check=True,

@@ -48,7 +48,7 @@ def test_the_wheel_predicts_in_an_empty_environment(
     venv.create(tmp_path / "env", with_pip=True)
     scripts = tmp_path / "env" / ("Scripts" if os.name == "nt" else "bin")
     constraints = ROOT / "constraints.txt"
-    pip = [scripts / "python", "-m", "pip", "--disable-pip-version-check"]
+    pip: list[str | Path] = [scripts / "python", "-m", "pip", "--disable-pip-version-check"]
     subprocess.run(
         [*pip, "install", "-q", f"{wheel}[{extra}]", "-c", constraints],
         check=True,

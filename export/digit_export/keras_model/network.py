@@ -17,7 +17,7 @@ from digit_export.quiet import quiet
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 with quiet():
-    import keras
+    import keras as keras
     import tensorflow as tf
 
 from digit_export.keras_model import keras_file, rebuild, saved_model

@@ -1,6 +1,7 @@
 """Others' opinions on the shipped files: the specification's own tools, and other engines."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -35,6 +36,7 @@ def test_the_reference_evaluator_agrees(
     # It has these operators from opset 19 on only; their meaning is the same.
     newer = version_converter.convert_version(onnx.load(onnx_file(artifacts, model)), 21)
     reference = ReferenceEvaluator(newer)
+    expected: Any
     (expected,) = reference.run(None, {"pixels": pixels})
     found = load(onnx_file(artifacts, model), engine="onnxruntime").predict_proba(pixels)
     np.testing.assert_array_equal(found.argmax(axis=1), expected.argmax(axis=1))

@@ -83,6 +83,7 @@ def test_onnxs_own_reference_agrees(
     files: dict[str, onnx.ModelProto], small_cnn: Network, test_digits: tuple[Any, Any]
 ) -> None:
     pixels = test_digits[0][:10]
+    answers: Any
     (answers,) = ReferenceEvaluator(files["float32"]).run(None, {"pixels": pixels})
     np.testing.assert_allclose(answers, small_cnn.predict(pixels), rtol=0, atol=1e-5)
 

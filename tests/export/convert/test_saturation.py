@@ -1,6 +1,7 @@
 """int8 files must not overflow where VNNI is missing."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -68,7 +69,7 @@ def test_a_convolution_is_taken_apart_into_its_windows(test_digits: Digits) -> N
     ],
     ids=str,
 )
-def test_the_product_of_its_matrices_is_the_convolution(attributes: dict[str, object]) -> None:
+def test_the_product_of_its_matrices_is_the_convolution(attributes: dict[str, Any]) -> None:
     """Otherwise what is counted would be pairs that no CPU adds."""
     random = np.random.default_rng(0)
     # The pixels as 4 channels of 14x14; the byte 7 stands for zero, as padding does.
@@ -93,6 +94,7 @@ def test_the_product_of_its_matrices_is_the_convolution(attributes: dict[str, ob
         ir_version=9,
     )
     pixels = random.integers(0, 256, (2, 784), np.uint8)
+    expected: Any
     (expected,) = ReferenceEvaluator(model).run(None, {"pixels": pixels})
     products = [
         (layer.activations.astype(np.int64) - int(zero)) @ layer.weights.astype(np.int64)

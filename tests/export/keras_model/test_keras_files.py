@@ -99,7 +99,7 @@ def test_python_code_in_a_file_is_not_run(suffix: str, export_own: Export, tmp_p
 
 
 @keras.saving.register_keras_serializable("test")
-class Doubled(LAYERS.Layer):  # type: ignore[misc]
+class Doubled(LAYERS.Layer):  # type: ignore[misc, name-defined]
     def call(self, inputs: Any) -> Any:
         return inputs * 2
 

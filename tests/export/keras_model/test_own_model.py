@@ -53,7 +53,7 @@ def test_any_pixels_in_and_probabilities_or_logits_out(
     assert ("Rescaling" in added) == (scale not in (None, "none"))
     assert any(one.startswith("Reshape") for one in added) == (shape != (784,))
     pixels = test_digits[0][:50]
-    images = pixels.reshape(-1, *shape)
+    images: Any = pixels.reshape(-1, *shape)
     if scale != "none" and scale is not None:
         images = images / 255 if scale != "-1..1" else images / 127.5 - 1
     answers = np.asarray(model(images.astype(dtype)))

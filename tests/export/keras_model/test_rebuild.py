@@ -40,7 +40,7 @@ def test_an_adapted_normalization_keeps_what_it_adapted_to(name: str, test_digit
 
 def test_a_normalization_inside_a_model_inside_a_model(tmp_path: Path) -> None:
     scale = LAYERS.Normalization(axis=None, name="scale")
-    scale.adapt(np.float32([[1.0], [9.0]]))
+    scale.adapt(np.array([[1.0], [9.0]], np.float32))
     inner = keras.Sequential([keras.Input((28, 28, 1)), scale], name="inner")
     made = network(tmp_path / "own.keras", inner)
     np.testing.assert_allclose(
@@ -49,7 +49,7 @@ def test_a_normalization_inside_a_model_inside_a_model(tmp_path: Path) -> None:
 
 
 @keras.saving.register_keras_serializable("rebuild")
-class Forgetful(LAYERS.Layer):  # type: ignore[misc]
+class Forgetful(LAYERS.Layer):  # type: ignore[misc, name-defined]
     """Keeps what it learned where neither its configuration nor its weights tell."""
 
     shift = 0.0

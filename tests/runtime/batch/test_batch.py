@@ -96,7 +96,7 @@ def test_inverted_digits_are_warned_of_and_inverted(
 
 
 TFLITE = ("--format", "tflite", "--engine", "litert")
-BAD_LINES = {
+BAD_LINES: dict[int, tuple[Callable[[str], str], str, str]] = {
     3: (lambda line: "x" + line[1:], "pixel0", "'x' is not a whole number"),
     4: (lambda line: "256" + line[1:], "pixel0", "'256' is not a whole number"),
     70: (lambda line: line + ",0", "", "has 785 columns; expected 784"),

@@ -86,7 +86,7 @@ def test_parts_have_every_row_once(
 def _read(rows: Any) -> tuple[list[int], list[int], Any, int]:
     numbers: list[int] = []
     bad: list[int] = []
-    pixels = []
+    pixels: list[Any] = []
     while True:
         try:
             some = next(rows)

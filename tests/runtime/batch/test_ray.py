@@ -126,7 +126,7 @@ def test_a_worker_killed_in_mid_run_loses_and_doubles_nothing(
                         return
                     os.kill(os.getpid(), signal.SIGKILL)
 
-            Results.add = add_or_die  # type: ignore[method-assign]
+            Results.add = add_or_die  # type: ignore[method-assign, assignment]
 
     monkeypatch.setattr(ray_cluster, "_Worker", Dying)
     np.save("digits.npy", test_digits[0][:3000])

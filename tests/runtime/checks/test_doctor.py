@@ -226,14 +226,14 @@ def test_only_what_has_wheels_is_advised(
 def test_flags_are_those_that_matter(
     cpuinfo: dict[str, str], flags: tuple[str, ...] | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(device.sys, "platform", "linux")
+    monkeypatch.setattr("sys.platform", "linux")
     monkeypatch.setattr(device, "cpuinfo", lambda: cpuinfo)
     assert device.instructions() == flags
 
 
 def test_macos_is_asked_by_sysctl(monkeypatch: pytest.MonkeyPatch) -> None:
     answers = {"hw.optional.AdvSIMD": "1", "hw.optional.arm.FEAT_DotProd": "1"}
-    monkeypatch.setattr(device.sys, "platform", "darwin")
+    monkeypatch.setattr("sys.platform", "darwin")
     monkeypatch.setattr(device, "sysctl", answers.get)
     assert device.instructions() == ("asimd", "asimddp")
     monkeypatch.undo()

@@ -15,6 +15,7 @@ from click.testing import Result
 from digit_runtime.commands.compare import compare
 from digit_runtime.comparison import rounds
 from digit_runtime.comparison.candidates import candidates
+from digit_runtime.comparison.measured import Plan
 from digit_runtime.contract import Labels, Pixels
 from digit_runtime.measuring.process import Process
 
@@ -92,7 +93,7 @@ def test_candidates_take_turns(
 
     monkeypatch.setattr(Process, "ask", listen)
     chosen = candidates(["mlp"], artifacts, ["onnxruntime"])
-    outcome = rounds.run(chosen, test_digits[0][:60], rounds.Plan(rounds=3, seconds=0.02))
+    outcome = rounds.run(chosen, test_digits[0][:60], Plan(rounds=3, seconds=0.02))
     assert len(asked) == 3 * len(chosen)
     assert asked[: len(chosen)] * 3 == asked
     assert len(set(asked)) == len(chosen)

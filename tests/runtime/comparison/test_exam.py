@@ -135,8 +135,9 @@ def test_quick_leaves_out_what_there_is_no_time_for(
     run: Run, artifacts: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from digit_runtime.commands import compare as command
+    from digit_runtime.commands.compare_options import QUICK
 
-    monkeypatch.setattr(command, "QUICK", replace(command.QUICK, budget=0.001))
+    monkeypatch.setattr(command, "QUICK", replace(QUICK, budget=0.001))
     result = run(compare, "--quick", "--artifacts", artifacts, "--json")
     assert result.exit_code == 0, result.output
     document = json.loads(result.stdout)

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -142,18 +143,18 @@ def test_layers_that_only_other_peoples_models_have(tmp_path: Path, test_digits:
     constants = [
         numpy_helper.from_array(np.array([-1, 1, 28, 28], np.int64), "image"),
         numpy_helper.from_array(np.array([2, 3], np.int64), "axes"),
-        numpy_helper.from_array(np.float32(0), "low"),
-        numpy_helper.from_array(np.float32(6), "high"),
-        numpy_helper.from_array(np.float32(1 / 255), "scale"),
+        numpy_helper.from_array(np.array(0, np.float32), "low"),
+        numpy_helper.from_array(np.array(6, np.float32), "high"),
+        numpy_helper.from_array(np.array(1 / 255, np.float32), "scale"),
         *(constant("w1", 8, 1, 3, 3), constant("b1", 8), constant("w2", 16, 2, 3, 3)),
         *(constant("w3", 16, 10), constant("b3", 10)),
     ]
-    strides, pads = {"strides": [2, 3]}, {"pads": [0, 1, 1, 2]}
+    odd: dict[str, Any] = {"strides": [2, 3], "pads": [0, 1, 1, 2]}
     nodes = [
         make("Cast", ["pixels"], ["x0"], to=TensorProto.FLOAT),
         make("Mul", ["x0", "scale"], ["x1"]),
         make("Reshape", ["x1", "image"], ["x2"]),
-        make("Conv", ["x2", "w1", "b1"], ["x3"], kernel_shape=[3, 3], **strides, **pads),
+        make("Conv", ["x2", "w1", "b1"], ["x3"], kernel_shape=[3, 3], **odd),
         make("LeakyRelu", ["x3"], ["x4"], alpha=0.3),
         make("Conv", ["x4", "w2"], ["x5"], kernel_shape=[3, 3], group=4, auto_pad="NOTSET"),
         make("Sigmoid", ["x5"], ["x6"]),
@@ -178,8 +179,8 @@ def test_integers_stay_exact_in_wide_layers(tmp_path: Path, test_digits: Digits)
     whole = random.integers(100, 128, (784, 10), np.int8)
     make = helper.make_node
     constants = [
-        numpy_helper.from_array(np.float32(1), "one"),
-        numpy_helper.from_array(np.uint8(0), "zero"),
+        numpy_helper.from_array(np.array(1, np.float32), "one"),
+        numpy_helper.from_array(np.array(0, np.uint8), "zero"),
         numpy_helper.from_array(whole, "w"),
         numpy_helper.from_array(np.full(10, 1e-3, np.float32), "w_scale"),
         numpy_helper.from_array(np.zeros(10, np.int8), "w_zero"),
@@ -286,9 +287,9 @@ def test_what_numpy_cannot_compute_is_named(
     assert "\n" not in str(caught.value)
 
 
-def renamed(model: onnx.ModelProto, **changes: object) -> onnx.ModelProto:
+def renamed(model: onnx.ModelProto, **changes: tuple[int, Any]) -> onnx.ModelProto:
     values = {"pixels": model.graph.input[0], "probabilities": model.graph.output[0]}
-    for name, (kind, shape) in changes.items():  # type: ignore[misc]
+    for name, (kind, shape) in changes.items():
         values[name].CopyFrom(helper.make_tensor_value_info(name, kind, shape))
     return model
 
@@ -304,7 +305,7 @@ def renamed(model: onnx.ModelProto, **changes: object) -> onnx.ModelProto:
     ],
 )
 def test_another_contract_is_refused_before_the_operators_are_looked_at(
-    changes: dict[str, object], tmp_path: Path
+    changes: dict[str, tuple[int, Any]], tmp_path: Path
 ) -> None:
     path = tmp_path / "other.onnx"
     onnx.save(renamed(edited(operator("Elu"), "Relu"), **changes), path)

@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -49,7 +50,8 @@ def test_reads_what_the_onnx_package_reads(model: str, artifacts: Path) -> None:
             array = graph.constants[constant.name]
             np.testing.assert_array_equal(array, numpy_helper.to_array(constant))
             assert array.flags.aligned
-            assert array.flags.owndata or array.base.flags.owndata
+            owner: Any = array if array.base is None else array.base
+            assert owner.flags.owndata
         for node, other in zip(graph.nodes, expected.node, strict=True):
             assert node.operator == other.op_type
             assert node.inputs == tuple(other.input)
@@ -66,7 +68,8 @@ def test_constants_of_every_type_and_storage(data: st.DataObject, kind: int, raw
     shape = data.draw(st.lists(st.integers(0, 4), max_size=3))
     size = math.prod(shape)
     if dtype.kind == "f":
-        numbers = st.floats(width=8 * dtype.itemsize, allow_nan=False)
+        width: Any = 8 * dtype.itemsize
+        numbers: Any = st.floats(width=width, allow_nan=False)
     else:
         limits = np.iinfo(dtype)
         numbers = st.integers(int(limits.min), int(limits.max))

@@ -42,7 +42,7 @@ def test_an_error_comes_after_the_items_before_it() -> None:
 
 
 def test_no_more_is_done_than_is_wanted_soon() -> None:
-    done = []
+    done: list[int] = []
     with prefetch(partial(done.append, number) for number in range(100)) as items:
         next(items)
         time.sleep(0.2)

@@ -100,7 +100,8 @@ def test_pictures_anywhere_on_the_paper_are_read_as_well(
         size = int(random.integers(120, 200))
         digit = Image.fromarray(255 - pixels[row].reshape(28, 28)).resize((size, size))
         paper = Image.new("L", (280, 280), 255)
-        paper.paste(digit, tuple(int(v) for v in random.integers(0, 280 - size, 2)))
+        left, top = (int(v) for v in random.integers(0, 280 - size, 2))
+        paper.paste(digit, (left, top))
         reply = server.image(png(np.asarray(paper)))
         return bool(reply.json["predictions"][0]["label"] == str(labels[row]))
 

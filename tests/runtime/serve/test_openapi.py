@@ -5,8 +5,9 @@ from importlib.resources import files
 from typing import Any
 
 import pytest
-from digit_runtime.engines.table import ALL, FORMATS
-from digit_runtime.models.folder import PRECISIONS
+from digit_runtime.engines.table import ENGINES
+from digit_runtime.formats.precisions import NAMES as PRECISIONS
+from digit_runtime.formats.table import format_names
 from hypothesis import HealthCheck, settings
 
 schemathesis = pytest.importorskip("schemathesis")
@@ -15,7 +16,7 @@ CHECKS = schemathesis.checks.CHECKS
 schema = schemathesis.openapi.from_dict(DOCUMENT)
 
 
-@schema.parametrize()
+@schema.parametrize()  # type: ignore[untyped-decorator]
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 def test_every_answer_is_one_that_is_described(case: Any, server: Any) -> None:
     # What bytes are a digit, or a picture, a schema cannot say.
@@ -24,7 +25,7 @@ def test_every_answer_is_one_that_is_described(case: Any, server: Any) -> None:
     case.call_and_validate(base_url=server.url, excluded_checks=unsaid)
 
 
-@schema.parametrize()
+@schema.parametrize()  # type: ignore[untyped-decorator]
 @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 def test_no_operation_is_done_without_the_token(case: Any, guarded: Any) -> None:
     response = case.call(base_url=guarded.url)
@@ -43,6 +44,6 @@ def test_openapi_describes_the_paths_that_there_are(server: Any) -> None:
 def test_openapi_names_all_engines_formats_and_precisions() -> None:
     parameters = DOCUMENT["components"]["parameters"]
     named = {name: tuple(parameters[name]["schema"].get("enum", ())) for name in parameters}
-    assert set(named["engine"]) == {engine.name for engine in ALL}
-    assert set(named["format"]) == set(FORMATS)
+    assert set(named["engine"]) == {engine.name for engine in ENGINES}
+    assert set(named["format"]) == set(format_names())
     assert set(named["precision"]) == set(PRECISIONS)

@@ -106,5 +106,5 @@ def test_the_folder_is_where_the_system_keeps_caches(
         monkeypatch.delenv(name, raising=False)
     for name, value in ({"HOME": str(tmp_path)} | environment).items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(cache.sys, "platform", platform)
+    monkeypatch.setattr("sys.platform", platform)
     assert cache.folder() == Path(expected.replace("HOME", str(tmp_path)))

@@ -34,7 +34,8 @@ def numbered_images() -> Mnist:
 
 
 def numbers_of(pixels: np.ndarray) -> np.ndarray:
-    return pixels[:, :3] @ np.array([256, 1, 65_536])
+    numbers: np.ndarray = pixels[:, :3] @ np.array([256, 1, 65_536])
+    return numbers
 
 
 def python2_array(array: np.ndarray) -> bytes:
@@ -182,6 +183,7 @@ def test_summary_and_card_count_rows_and_classes(fetched: tuple[Path, Result], r
     assert "data was fetched\n" in result.stdout
     assert "would score on Kaggle as if guessed" in result.stdout
     labels = read_csv(folder / "train.csv")[1]
+    assert labels is not None
     counts = np.bincount(labels).tolist()
     row = next(line for line in result.stdout.splitlines() if line.startswith("train.csv"))
     size = (folder / "train.csv").stat().st_size

@@ -41,7 +41,8 @@ def test_a_shift_moves_the_centre_of_mass_within_its_reach(
 ) -> None:
     def centre(pixels: np.ndarray) -> np.ndarray:
         images = pixels.reshape(-1, 28, 28).astype(float)
-        return (images.sum(axis=1) @ np.arange(28)) / images.sum(axis=(1, 2))
+        centres: np.ndarray = (images.sum(axis=1) @ np.arange(28)) / images.sum(axis=(1, 2))
+        return centres
 
     settings = Augmentation(shift=2)
     after = np.asarray(distort(tf.constant(digits[0][:500]), SEED, settings))
