@@ -37,7 +37,7 @@ def test_no_rows_are_rows_too() -> None:
 )
 def test_anything_else_is_refused(images: object, message: str) -> None:
     with pytest.raises(PixelsError, match=message):
-        as_pixels(images)
+        as_pixels(images)  # type: ignore[arg-type]
 
 
 def test_channels_of_one_are_no_other_image() -> None:
