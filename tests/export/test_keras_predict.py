@@ -32,7 +32,7 @@ def test_it_answers_as_the_exported_file_does(
     assert (digits == exported).mean() > 0.99
     right = int((digits == test_digits[1][:300]).sum())
     assert f"({right} of 300)" in result.stdout
-    assert "95 % interval of the accuracy" in result.stdout
+    assert ", 95 % interval " in result.stdout
 
 
 def test_mistakes_are_one_line(run: Run, artifacts: Path, data: Path) -> None:

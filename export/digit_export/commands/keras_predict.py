@@ -41,7 +41,6 @@ def keras_predict(
     from digit_runtime.errors import OutputError, PixelsError
     from digit_runtime.inputs.kaggle_csv import read_labels
     from digit_runtime.inputs.open import read_pixels
-    from digit_runtime.measuring.statistics import share_interval
     from digit_runtime.predicting.score import score
     from digit_runtime.storage.atomic import writing
 
@@ -64,7 +63,4 @@ def keras_predict(
         stream.write(f"ImageId,Label\n{''.join(lines)}".encode())
     click.echo(f"{len(predicted):,} digits to {output}: {source.path} on Keras")
     if answers is not None:
-        result = score(predicted, answers, names)
-        low, high = share_interval(result.correct, result.rows)
-        click.echo(result)
-        click.echo(f"95 % interval of the accuracy: {low:.2%} to {high:.2%}")
+        click.echo(score(predicted, answers, names))

@@ -119,10 +119,8 @@ def _held_out_text(held_out: dict[str, Any], out: Path) -> str:
     import numpy as np
     from digit_runtime.predicting.score import Score
 
-    low, high = held_out["confidence_interval_95"]
     return (
         f"{held_out['rows']:,} rows were held out of the training:\n"
         f"{Score(np.array(held_out['confusion']))}\n"
-        f"95 % interval of the accuracy: {low:.2%} to {high:.2%}\n"
         f"hardest rows         {out / 'held-out.csv'}, {out / 'held-out.png'}"
     )

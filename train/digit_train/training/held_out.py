@@ -8,7 +8,6 @@ from typing import Any, Final
 
 import numpy as np
 from digit_runtime.contract import SIDE, Labels, Pixels, Probabilities
-from digit_runtime.measuring.statistics import share_interval
 from digit_runtime.predicting.score import Score, score
 from digit_runtime.storage.atomic import writing
 
@@ -48,9 +47,7 @@ class HeldOut:
 
     def as_json(self) -> dict[str, Any]:
         """Return the figures for the manifest."""
-        result = self.score
-        low, high = share_interval(result.correct, result.rows)
-        return {**result.as_json(), "confidence_interval_95": [round(low, 6), round(high, 6)]}
+        return self.score.as_json()
 
     def hardest(self, count: int) -> list[int]:
         """Return the rows, from 0, whose true digit got the least probability, hardest first."""
