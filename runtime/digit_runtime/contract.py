@@ -76,7 +76,7 @@ def as_pixels(images: Images) -> Pixels:
         array = _in_order(np.asarray(images), getattr(images, "columns", None))
     except (ValueError, TypeError) as error:
         raise PixelsError(f"pixels are not an array: {error}") from error
-    check(array)
+    check_shape(array)
     array = array.reshape(-1, PIXELS)
     if array.dtype != np.uint8:
         if array.size and (array.min() < 0 or array.max() > 255):
@@ -95,7 +95,7 @@ def _in_order(array: NDArray[Any], names: Any) -> NDArray[Any]:
     return pixels
 
 
-def check(array: NDArray[Any]) -> None:
+def check_shape(array: NDArray[Any]) -> None:
     """Check shape and dtype as `as_pixels` does, without a look at the values.
 
     Raises:

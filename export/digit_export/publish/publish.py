@@ -25,12 +25,12 @@ from digit_export.publish.reference import REFERENCE_NAME
 
 @dataclass(frozen=True)
 class NewFile:
-    """An exported file that passed its gate. `source` is its fingerprint."""
+    """An exported file that passed its gate."""
 
     target: Target
     content: bytes
     parity: Mapping[str, Parity]
-    source: str
+    fingerprint: str
     evidence: Mapping[str, Evidence] | None = field(default_factory=dict)
     """None for what is recorded of the same file already."""
 
@@ -43,7 +43,7 @@ class NewFile:
             sha256=hashlib.sha256(self.content).hexdigest(),
             bytes=len(self.content),
             parity=self.parity,
-            source=self.source,
+            source=self.fingerprint,
             gate=limits(self.target.gate),
             tolerance=given(self.target),
         )

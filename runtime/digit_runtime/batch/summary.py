@@ -8,6 +8,7 @@ from digit_runtime.batch.errors import CountsError
 from digit_runtime.batch.job import Record
 from digit_runtime.batch.places import Folder
 from digit_runtime.batch.walk import PassedOver
+from digit_runtime.terminal import plural
 
 
 @dataclass(frozen=True)
@@ -59,23 +60,23 @@ class Summary:
 
     def __str__(self) -> str:
         lines = [
-            f"{_counted(self.rows_in, 'row')} in = {self.rows_out:,} out + "
-            f"{_counted(self.rows_bad, 'error')}, in {_counted(self.files, 'file')}"
+            f"{plural(self.rows_in, 'row')} in = {self.rows_out:,} out + "
+            f"{plural(self.rows_bad, 'error')}, in {plural(self.files, 'file')}"
         ]
         if self.parts_kept:
-            lines.append(f"{_counted(self.parts_kept, 'part')} complete from an earlier run")
+            lines.append(f"{plural(self.parts_kept, 'part')} complete from an earlier run")
         if self.workers:
             lines.append(
-                f"{_counted(self.parts_scored, 'part')} scored to {self.output} in "
+                f"{plural(self.parts_scored, 'part')} scored to {self.output} in "
                 f"{self.seconds:.1f} s ({self.rows_per_s:,.0f} rows/s): {self.model} on "
-                f"{self.engine}, {_counted(self.workers, 'worker')}, "
-                f"{_counted(self.threads, 'thread')} each"
+                f"{self.engine}, {plural(self.workers, 'worker')}, "
+                f"{plural(self.threads, 'thread')} each"
             )
         if self.workers_killed:
-            killed = _counted(self.workers_killed, "worker")
+            killed = plural(self.workers_killed, "worker")
             lines.append(f"{killed} died; what they were at was scored again")
         if self.files_bad:
-            lines.append(f"{_counted(self.files_bad, 'file')} could not be read to the end")
+            lines.append(f"{plural(self.files_bad, 'file')} could not be read to the end")
         if self.rows_bad or self.files_bad:
             lines.append(f"errors are in {self.errors_file}")
         return "\n".join(lines)
@@ -100,7 +101,3 @@ def verify(folder: Folder, records: Mapping[str, Record], output_format: str) ->
             f"{folder.name}/{differing[0][0]}: is not what was written there; does another run "
             "write into the same folder?"
         )
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'s' * (number != 1)}"

@@ -103,7 +103,7 @@ def compare(
     comparison = run.compare(
         chosen, pixels, answers, plan, lambda line: click.echo(line, err=True), exams
     )
-    verdict = goals.choose(comparison.rows, conditions) if conditions else None
+    verdict = goals.best(comparison.rows, conditions) if conditions else None
     report = older.check(old, comparison, fail_over) if old else None
     _print(comparison, verdict, report, style)
     if picture:

@@ -146,7 +146,7 @@ def parse(goal: str) -> list[Condition]:
     return found
 
 
-def choose(rows: Sequence[Row], conditions: Sequence[Condition]) -> Verdict:
+def best(rows: Sequence[Row], conditions: Sequence[Condition]) -> Verdict:
     """Return the fastest row that keeps to all conditions, and why.
 
     Rows that keep to them with all of their intervals come before those whose intervals

@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from digit_runtime.contract import ONE_IMAGE, Pixels, as_pixels, check
+from digit_runtime.contract import ONE_IMAGE, Pixels, as_pixels, check_shape
 from digit_runtime.errors import PixelsError, explained
 
 NAMES: Final = ("pixels", "images", "x")
@@ -64,7 +64,7 @@ def npz_batches(path: Path, rows: int) -> Iterator[Pixels]:
 def _batches(load: Callable[[], Array], rows: int, path: Path) -> Iterator[Pixels]:
     array = load()
     with _named(path):
-        check(array)
+        check_shape(array)
         if array.shape in ONE_IMAGE:
             return iter([as_pixels(array)])
     if not len(array):

@@ -8,7 +8,7 @@ from numpy.lib import format as npy
 
 from digit_runtime.batch.parts import BATCH_ROWS, Part, Rows, checked, opened
 from digit_runtime.batch.sources import Source
-from digit_runtime.contract import ONE_IMAGE, PIXELS, check
+from digit_runtime.contract import ONE_IMAGE, PIXELS, check_shape
 from digit_runtime.errors import PixelsError
 
 _EXPECTED: Final = "an array of numbers"
@@ -48,7 +48,7 @@ def _header(stream: Any, name: str) -> tuple[np.dtype[Any], int]:
     read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
     shape, fortran_order, dtype = read_header(stream)
     try:
-        check(np.empty(shape if shape in ONE_IMAGE else (0, *shape[1:]), dtype))
+        check_shape(np.empty(shape if shape in ONE_IMAGE else (0, *shape[1:]), dtype))
     except PixelsError as error:
         raise PixelsError(f"{name}: {error}") from error
     if fortran_order and len(shape) > 1:
