@@ -36,6 +36,24 @@ np.loadtxt(sys.argv[1], np.uint8, delimiter=",", skiprows=1)
 print(time.perf_counter() - start)
 """
 
+FLOOR = """
+import sys
+import numpy
+from digit_runtime import load
+load(sys.argv[1], artifacts=sys.argv[2], engine=sys.argv[3])
+"""
+
+# One thread, and its own seconds: what a core does, whatever else the machine has to do.
+READING = """
+import sys, time
+from digit_runtime.inputs.kaggle_csv import PixelCsv
+with PixelCsv(sys.argv[1]) as csv:
+    start = time.thread_time()
+    for _ in csv:
+        pass
+    print(time.thread_time() - start)
+"""
+
 BY_HAND = """
 import sys
 import numpy as np, onnxruntime, pandas as pd
@@ -82,6 +100,8 @@ def main(
     folder = artifacts_folder(artifacts).absolute() / model
     data = data.absolute()
     float32 = folder / f"onnx/{model}-float32.onnx"
+    if not float32.is_file():  # In a checkout without exports.
+        float32 = folder / f"onnx/{model}-int8.onnx"
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
         raw = work / "pixels.u8"
@@ -110,6 +130,8 @@ def main(
                 True,
             ),
             "numpy.loadtxt, reading only": (python(LOADTXT, data), True),
+            "floor: start, numpy, engine": (python(FLOOR, model, folder.parent, engine), False),
+            "reading only, of one core": (python(READING, data), True),
             "pandas and onnxruntime float32": (python(BY_HAND, float32, data), False),
         }
         if with_keras:
@@ -122,6 +144,9 @@ def main(
     click.echo(
         f"{cpu_name()}, {usable_cpus()} CPUs, {model} int8, engine {engine}, median of {runs} runs"
     )
+    megabytes = data.stat().st_size / 1e6
+    speed = megabytes / statistics.median(times["reading only, of one core"])
+    click.echo(f"CSV: {speed:,.0f} MB/s a core, {megabytes:.0f} MB")
     for key, values in times.items():
         median = statistics.median(values)
         click.echo(
