@@ -99,7 +99,7 @@ class Command:
 def run(folder: Path, program: str, *arguments: object) -> str:
     """Run a command, which must succeed; returns its stdout."""
     status, output, errors = Command(folder, program, *arguments).finish()
-    assert status == 0, errors
+    assert status == 0, output + errors
     return output
 
 
@@ -113,8 +113,8 @@ def killed(random: Random, folder: Path, program: str, *arguments: object) -> No
     """
     command = Command(folder, program, *arguments)
     if program not in _seconds:
-        status, _, errors = command.finish()
-        assert status == 0, errors
+        status, output, errors = command.finish()
+        assert status == 0, output + errors
         _seconds[program] = time.monotonic() - command.start
         return
     time.sleep(random.uniform(0, _seconds[program]))
