@@ -117,7 +117,9 @@ def of_export(random: Random, place: Path) -> int:
     _verify(place / "mlp", absent)
     run(place, "digit-export", *arguments)
     after = Manifest.read(place / "mlp")
-    assert {file.path for file in after.files} == {file.path for file in before.files}
+    # An int8 file is calibrated on rows of --data; of other rows it is no longer listed.
+    kept = {file.path for file in before.files if file.precision != "int8"}
+    assert {file.path for file in after.files} == kept, after.files
     _verify(place / "mlp", absent)
     assert not leftovers(place)
     return 1
