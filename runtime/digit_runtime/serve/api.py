@@ -1,8 +1,7 @@
 """The endpoints of the JSON API."""
 
 import time
-from importlib.resources import files
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from starlette.requests import Request
@@ -12,11 +11,10 @@ from digit_runtime.contract import Probabilities
 from digit_runtime.serve import metrics
 from digit_runtime.serve.batcher import Batcher
 from digit_runtime.serve.body import JSON, Intake, decoder_of, media_type
+from digit_runtime.serve.description import description
 from digit_runtime.serve.limits import Limits
 from digit_runtime.serve.loaded_models import LoadedModels
 from digit_runtime.serve.readiness import Readiness
-
-_OPENAPI: Final = files("digit_runtime.serve").joinpath("openapi.json").read_bytes()
 
 
 class Api:
@@ -82,7 +80,7 @@ async def health(request: Request) -> Response:
 
 async def openapi(request: Request) -> Response:
     """GET /openapi.json."""
-    return Response(_OPENAPI, media_type=JSON)
+    return JSONResponse(description())
 
 
 def _described(batcher: Batcher, answers: Probabilities) -> dict[str, Any]:
