@@ -12,7 +12,7 @@ CHECKS = schemathesis.checks.CHECKS
 schema = schemathesis.openapi.from_dict(DOCUMENT)
 
 
-@schema.parametrize()
+@schema.parametrize()  # type: ignore[untyped-decorator]
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 def test_every_answer_is_one_that_is_described(case: Any, server: Any) -> None:
     # What bytes are a digit, or a picture, a schema cannot say.
@@ -21,7 +21,7 @@ def test_every_answer_is_one_that_is_described(case: Any, server: Any) -> None:
     case.call_and_validate(base_url=server.url, excluded_checks=unsaid, timeout=120)
 
 
-@schema.parametrize()
+@schema.parametrize()  # type: ignore[untyped-decorator]
 @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 def test_no_operation_is_done_without_the_token(case: Any, guarded: Any) -> None:
     response = case.call(base_url=guarded.url, timeout=120)
