@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from digit_runtime.classifier import Classifier
 from digit_runtime.contract import Labels
@@ -106,12 +107,17 @@ class _File:
     def __init__(self, source: Input, classifier: Classifier, oriented: tuple[bool, bool]) -> None:
         self.source = source
         self.guard = Guard(source.name, *oriented)
-        self.training = TrainingRows(classifier.path)
+        self._model_file = classifier.path
         self.rows = 0
         # Of the rows that the training of this model used, if this is its CSV; of the others.
         self._used: Score | None = None
         self._new: Score | None = None
         self._unlabelled: str | None = None
+
+    @cached_property
+    def training(self) -> TrainingRows:
+        """What the model was trained on; only labelled rows ask for it."""
+        return TrainingRows(self._model_file)
 
     def cells(self, count: int) -> Sequence[str]:
         """Return what the column File says of the next rows."""
@@ -143,6 +149,8 @@ class _File:
         result.warnings += self.guard.complaints()
         if self._unlabelled:
             result.notes.append(f"the label column is not scored: {self._unlabelled}")
+            return
+        if not (self._used or self._new):
             return
         if self.training.is_file(self.source.sha256()):
             whole = self.training.trained is None
