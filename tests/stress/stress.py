@@ -18,6 +18,7 @@ import server
 import together
 from digit_runtime.device import cpu_name, usable_cpus
 from digit_runtime.terminal import table
+from trials import end_all
 
 TRIALS = (*server.TRIALS, *damage.TRIALS, *kills.TRIALS, *together.TRIALS)
 
@@ -42,6 +43,8 @@ def main(only: tuple[str, ...], times: int | None, seed: int) -> None:
                 except AssertionError as error:
                     tries, failures = tries + 1, failures + 1
                     click.echo(f"{trial.name}, seed {seed}, number {number}: {error}", err=True)
+                finally:
+                    end_all()
         broken += failures
         spent = f"{time.monotonic() - start:,.0f}"
         lines.append([trial.name, trial.promise, f"{tries:,}", str(failures), spent])

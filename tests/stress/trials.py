@@ -46,6 +46,16 @@ class Trial:
     attempt: Callable[[Random, Path], int]
 
 
+_started: list[subprocess.Popen[str]] = []
+
+
+def end_all() -> None:
+    """Kill what a try has started and, since it failed, not ended."""
+    while _started:
+        with _started.pop() as process:
+            process.kill()
+
+
 class Command:
     """A command in a process of its own, in a folder."""
 
@@ -68,6 +78,8 @@ class Command:
                 "RAY_AUTH_MODE": "disabled",
             },
         )
+
+        _started.append(self.process)
 
     def finish(self) -> tuple[int, str, str]:
         """Wait for it; returns status, stdout and stderr, which hold no traceback."""
