@@ -74,3 +74,29 @@ def write_pixels() -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture(scope="session")
+def others_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Stands for what `digit-data others` fetches: every font is DejaVu, which matplotlib has."""
+    import gzip
+
+    import matplotlib
+    from digit_train.data import others
+    from digit_train.data.fonts import FONTS
+    from PIL import Image
+
+    folder = tmp_path_factory.mktemp("others")
+    (folder / others.FONTS).mkdir()
+    dejavu = Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf").read_bytes()
+    for font in FONTS:
+        (folder / others.FONTS / f"{font.name}.woff").write_bytes(dejavu)
+    ring = np.zeros((8, 8), int)
+    ring[1:7, 2:6] = 16
+    ring[2:6, 3:5] = 0
+    with gzip.open(folder / others.DIGITS, "wt") as stream:
+        stream.write((",".join(map(str, [*ring.ravel(), 0])) + "\n") * 2)
+    for number, name in enumerate(others.PHOTOGRAPHS):
+        grey = np.random.default_rng(number).integers(0, 256, (300, 400), np.uint8)
+        Image.fromarray(grey).convert("RGB").save(folder / name)
+    return folder

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from digit_runtime.contract import (
     PIXELS,
@@ -39,6 +40,9 @@ class Classifier:
         precision: As its manifest states it; None for a file without manifest.
         tolerated: Whether it was published by ``--tolerance`` only, and may answer otherwise
             than its Keras model.
+        unsure_below: The probability that an answer must reach to be one: what reaches it less
+            is no digit, or hard to read; chosen so that 99 % of validation digits reach it.
+            None for a model without.
         engine: The engine's name.
         threads: How many threads the engine uses for one batch; numpy's matrix products
             use as many as its BLAS was told by the environment when numpy was imported.
@@ -54,6 +58,7 @@ class Classifier:
         self.format = file.format
         self.precision = file.precision
         self.tolerated = file.tolerated
+        self.unsure_below = file.unsure_below
         self.engine = chosen.name
         self.threads = threads or usable_cpus()
         session = chosen.open(content, file.path, self.threads)
@@ -105,6 +110,16 @@ class Classifier:
         Of other classes, that is the index, to be looked up in `labels`.
         """
         return most_probable(self.predict_proba(pixels))
+
+    def unsure(self, probabilities: Probabilities) -> NDArray[np.bool_]:
+        """Tell of which images the model is not sure, bool ``[N]``; none without a limit.
+
+        Args:
+            probabilities: From `predict_proba`, float32 ``[N, 10]``.
+        """
+        limit = 0.0 if self.unsure_below is None else self.unsure_below
+        low: NDArray[np.bool_] = probabilities.max(axis=1) < limit
+        return low
 
     def _in_batches(self, pixels: Pixels) -> Probabilities:
         result = np.empty((len(pixels), len(self.labels)), np.float32)

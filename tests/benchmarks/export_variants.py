@@ -172,7 +172,9 @@ def ratios(
 
 
 @click.command()
-@click.option("--model", "models", type=click.Choice(["mlp", "cnn"]), multiple=True, required=True)
+@click.option(
+    "--model", "models", type=click.Choice(["mlp", "tiny", "cnn"]), multiple=True, required=True
+)
 @click.option("--artifacts", type=click.Path(path_type=Path), default="artifacts")
 @click.option("--data", type=click.Path(path_type=Path), default="data/train.csv")
 @click.option("--seconds", default=1.0, show_default=True, help="Of timing, for each figure.")

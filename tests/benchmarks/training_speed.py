@@ -23,7 +23,7 @@ class Reached(Exception):
 
 
 @click.command()
-@click.option("--model", type=click.Choice(["mlp", "cnn"]), required=True)
+@click.option("--model", type=click.Choice(["mlp", "tiny", "cnn"]), required=True)
 @click.option("--data", type=click.Path(path_type=Path, exists=True), default="data/train.csv")
 @click.option("--seed", default=0)
 def main(model: str, data: Path, seed: int) -> None:

@@ -83,7 +83,7 @@ def seconds(command: list[str], folder: Path, inner: bool = False) -> float:
 
 
 @click.command()
-@click.option("--model", type=click.Choice(["mlp", "cnn"]), required=True)
+@click.option("--model", type=click.Choice(["mlp", "tiny", "cnn"]), required=True)
 @click.option("--data", type=click.Path(path_type=Path, exists=True), default="data/test.csv")
 @click.option("--artifacts", type=click.Path(path_type=Path, exists=True))
 @click.option("--engine", default="auto", show_default=True)

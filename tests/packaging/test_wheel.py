@@ -63,7 +63,7 @@ def test_the_wheel_predicts_in_an_empty_environment(
     answers = tmp_path / "labels.csv"
     rows = "".join(f"{i},{label}\n" for i, label in enumerate(labels, start=1))
     answers.write_text("ImageId,Label\n" + rows)
-    for model in ("mlp", "cnn"):
+    for model in ("mlp", "tiny", "cnn"):
         result = subprocess.run(
             [scripts / "digit-predict", data, "--labels", answers, "--model", model, "--json"],
             check=True,

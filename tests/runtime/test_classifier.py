@@ -20,9 +20,10 @@ from digit_runtime import (
 )
 from digit_runtime.contract import Labels, Pixels
 from digit_runtime.engines.table import Engine
+from digit_runtime.models.manifest import Manifest
 
 SHIPPED = [
-    *((model, engine) for model in ("mlp", "cnn") for engine in ("onnxruntime", "litert")),
+    *((model, engine) for model in ("mlp", "tiny", "cnn") for engine in ("onnxruntime", "litert")),
     ("mlp", "numpy"),
 ]
 
@@ -35,7 +36,7 @@ def test_shipped_models_read_digits(
     classifier = load(model, engine=engine, precision="int8", artifacts=artifacts)
     predicted = classifier.predict(pixels)
     assert predicted.dtype == np.uint8
-    assert np.mean(predicted == labels) > {"mlp": 0.98, "cnn": 0.99}[model]
+    assert np.mean(predicted == labels) > {"mlp": 0.98, "tiny": 0.985, "cnn": 0.99}[model]
 
 
 @pytest.mark.parametrize(("model", "engine"), SHIPPED)
@@ -220,3 +221,24 @@ def test_what_is_no_number_never_becomes_a_label(rows: int) -> None:
     pixels[rows - 1, 0] = 255
     with pytest.raises(EngineError, match=f"row {rows}: the model answers with what is no number"):
         classifier.predict(pixels)
+
+
+def test_a_model_with_a_limit_says_when_it_is_unsure(
+    artifacts: Path, test_digits: tuple[Pixels, Labels], tmp_path: Path
+) -> None:
+    classifier = load("tiny", artifacts=artifacts)
+    limit = classifier.unsure_below
+    assert limit is not None
+    assert limit == Manifest.read(artifacts / "tiny").unsure_below
+    probabilities = classifier.predict_proba(test_digits[0][:2000])
+    unsure = classifier.unsure(probabilities)
+    assert unsure.dtype == np.bool_
+    np.testing.assert_array_equal(unsure, probabilities.max(axis=1) < limit)
+    assert 0.98 < 1 - unsure.mean() < 1
+    noise = np.random.default_rng(0).integers(0, 256, (100, 784), np.uint8)
+    assert classifier.unsure(classifier.predict_proba(noise)).mean() > 0.9
+    alone = tmp_path / "alone.tflite"
+    shutil.copy(classifier.path, alone.with_suffix(classifier.path.suffix))
+    without = load(alone.with_suffix(classifier.path.suffix))
+    assert without.unsure_below is None
+    assert not without.unsure(probabilities).any()

@@ -37,6 +37,25 @@ def add_noise(pixels: Pixels, sigma: float) -> Pixels:
     return np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
 
 
+def pen(pixels: Pixels, extreme: Callable[[Pixels, Pixels], Pixels]) -> Pixels:
+    """Mix each pixel of uint8 ``[N, 784]`` half and half with the extreme of its 3x3."""
+    images = pixels.reshape(-1, SIDE, SIDE)
+    padded = np.pad(images, ((0, 0), (1, 1), (1, 1)))
+    found = images
+    for y in range(3):
+        for x in range(3):
+            found = extreme(found, padded[:, y : y + SIDE, x : x + SIDE])
+    mixed = (images.astype(np.uint16) + found + 1) // 2
+    result: Pixels = mixed.astype(np.uint8).reshape(pixels.shape)
+    return result
+
+
+def low_contrast(pixels: Pixels, ground: int, ink: int) -> Pixels:
+    """Map 0..255 of uint8 ``[N, 784]`` evenly to ground..ink."""
+    result: Pixels = np.rint(ground + pixels * ((ink - ground) / 255)).astype(np.uint8)
+    return result
+
+
 def invert(pixels: Pixels) -> Pixels:
     """Swap ink and background of uint8 ``[N, 784]``."""
     return 255 - pixels
@@ -60,6 +79,10 @@ DISTORTIONS: Final[dict[str, Callable[[Pixels], Pixels]]] = {
     "shifted by 2 pixels, diagonally": _both_ways(lambda p, n: shift(p, n, n), 2),
     "rotated by 10 degrees": _both_ways(rotate, 10),
     "rotated by 20 degrees": _both_ways(rotate, 20),
+    "rotated by 30 degrees": _both_ways(rotate, 30),
+    "a broad pen": lambda pixels: pen(pixels, np.maximum),
+    "a thin pen": lambda pixels: pen(pixels, np.minimum),
+    "low contrast, grey 40 to 120 of 255": lambda pixels: low_contrast(pixels, 40, 120),
     "Gaussian noise, sigma 25 of 255": lambda pixels: add_noise(pixels, 25),
     "Gaussian noise, sigma 50 of 255": lambda pixels: add_noise(pixels, 50),
     "inverted colours": invert,

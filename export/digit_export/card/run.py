@@ -16,6 +16,7 @@ from digit_train.training.folder import locked
 
 from digit_export.card.evaluate import evaluate
 from digit_export.card.pictures import draw_confusion, draw_hardest
+from digit_export.card.strangers import measure
 from digit_export.card.text import CARD_NAME, CONFUSION, HARDEST, text
 
 
@@ -25,6 +26,7 @@ def write(
     labels: Labels,
     report: Callable[[str], None] = lambda line: None,
     data_sha256: str = "",
+    others: Path | None = None,
 ) -> Path:
     """Evaluate the model's smallest file, record it in the manifest, and write card and pictures.
 
@@ -35,6 +37,8 @@ def write(
         report: Called with each result.
         data_sha256: Of the file that the rows are from: a model's own training rows tell
             nothing of digits that it has not seen, and the card says so.
+        others: What ``digit-data others`` fetched; without it, pictures of no digit and
+            digits of other hands are left out.
 
     Returns:
         The path of the card.
@@ -52,6 +56,7 @@ def write(
     if classifier.labels != DIGITS:
         raise ModelFileError(f"{directory}: digit-card evaluates models of the ten digits only")
     evaluation = evaluate(classifier, pixels, labels, report)
+    stranger_figures = measure(classifier, pixels, others, report) if others else None
     (entry,) = manifest.select(classifier.format, classifier.precision)
     figures = {
         "file": entry.path,
@@ -60,6 +65,9 @@ def write(
         "pixels_sha256": hashlib.sha256(pixels.data).hexdigest(),
         **evaluation.as_json(),
     }
+    if stranger_figures:
+        figures["robustness"] |= stranger_figures.hands
+        figures["strangers"] = stranger_figures.as_json()
     if data_sha256 in _trained_on(manifest):
         figures["training_rows"] = True
     with locked(directory):

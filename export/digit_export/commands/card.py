@@ -26,12 +26,19 @@ from digit_train.commands import options
     show_default=True,
     help="Their labels.",
 )
+@click.option(
+    "--others",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="What digit-data others fetched, for the figures on letters, scribbles and other hands. "
+    " [default: others beside --data, if it is there]",
+)
 @options.artifacts
-def card(model: str, data: Path, labels: Path, artifacts: Path) -> None:
+def card(model: str, data: Path, labels: Path, others: Path | None, artifacts: Path) -> None:
     """Write the model card: what the shipped int8 file can do, and where it fails.
 
-    Accuracy with its confidence interval, confusion matrix, hardest digits, and accuracy
-    on shifted, rotated, noisy and inverted digits, all measured through the runtime.
+    Accuracy with its confidence interval, confusion matrix, hardest digits, accuracy on
+    shifted, rotated, noisy and inverted digits, and how often what is no digit passes for
+    one, all measured through the runtime.
     """
     from digit_runtime.errors import PixelsError
     from digit_runtime.inputs.kaggle_csv import read_csv, read_labels
@@ -39,6 +46,9 @@ def card(model: str, data: Path, labels: Path, artifacts: Path) -> None:
     from digit_runtime.models.manifest import sha256_of
 
     from digit_export.card.run import write
+
+    beside = data.parent / "others"
+    others = others or (beside if beside.is_dir() else None)
 
     pixels, answers = read_csv(data)[0], read_labels(labels)
     if len(pixels) != len(answers):
@@ -50,5 +60,6 @@ def card(model: str, data: Path, labels: Path, artifacts: Path) -> None:
             answers,
             lambda line, name=name: click.echo(f"{name}: {line}", err=True),  # type: ignore[misc]
             sha256_of(data),
+            others,
         )
         click.echo(path)

@@ -26,6 +26,8 @@ class FoundFile:
     entry: ModelFile | None = None
     labels: tuple[str, ...] = ()
     """The names of its classes; none for a file without manifest."""
+    unsure_below: float | None = None
+    """See `Manifest.unsure_below`."""
 
     @property
     def precision(self) -> str | None:
@@ -94,7 +96,14 @@ def files_of(directory: Path, format: str | None = None) -> list[FoundFile]:
     manifest = Manifest.read(directory)
     labels = manifest.labels or DIGITS
     return [
-        FoundFile(directory / entry.path, entry.format, manifest.name, entry, labels)
+        FoundFile(
+            directory / entry.path,
+            entry.format,
+            manifest.name,
+            entry,
+            labels,
+            manifest.unsure_below,
+        )
         for entry in manifest.files
         if (directory / entry.path).is_file()
         and (entry.format == format if format else not format_of(entry.format).on_request)

@@ -162,6 +162,21 @@ class Manifest:
         document["files"] = [asdict(file) for file in self.files]
         return json.dumps(document, indent=2, allow_nan=False) + "\n"
 
+    @property
+    def unsure_below(self) -> float | None:
+        """The probability below which an answer is no answer; None if the model has none.
+
+        Raises:
+            ManifestError: What stands there is no probability.
+        """
+        entry = self.provenance.get("unsure_below")
+        if entry is None:
+            return None
+        limit = entry.get("probability") if isinstance(entry, dict) else None
+        if not isinstance(limit, float) or not 0 <= limit <= 1:
+            raise ManifestError("has an 'unsure_below' without a probability from 0 to 1")
+        return limit
+
     def described(self, key: str) -> ModelFile | None:
         """Return the file that the provenance describes under `key`, such as "reference".
 

@@ -45,6 +45,26 @@ def test_the_card_says_what_was_measured(run: Run, copy: Path, rows: list[object
         assert (copy / "mlp" / picture).read_bytes().startswith(b"\x89PNG")
 
 
+def test_the_card_says_what_passes_for_a_digit(
+    run: Run, artifacts: Path, tmp_path: Path, rows: list[object], others_folder: Path
+) -> None:
+    models = tmp_path / "some"
+    shutil.copytree(artifacts / "tiny", models / "tiny")
+    result = run(command, "--artifacts", models, "--others", others_folder, *rows)
+    assert result.exit_code == 0, result.output
+    manifest = Manifest.read(models / "tiny")
+    found = manifest.provenance["evaluation"]["strangers"]
+    assert found["unsure_below"] == manifest.unsure_below
+    assert 0.9 < found["digits_kept"] <= 1
+    assert len(found["letters"]) == 52
+    card = (models / "tiny" / "README.md").read_text()
+    for name, share in found["passing"].items():
+        assert f"| {name} | {share:.1%} |" in card
+    assert "| digits of 20 handwriting fonts |" in card
+    # The letter O of DejaVu is a zero to anybody.
+    assert found["letters"]["O"] == 1
+
+
 def test_an_evaluation_of_another_file_is_not_shown(artifacts: Path) -> None:
     manifest = Manifest.read(artifacts / "mlp")
     assert "## What it can do" in text(manifest)
@@ -53,7 +73,7 @@ def test_an_evaluation_of_another_file_is_not_shown(artifacts: Path) -> None:
 
 
 def test_the_shipped_cards_are_those_of_their_manifests(artifacts: Path) -> None:
-    for name in ("mlp", "cnn"):
+    for name in ("mlp", "tiny", "cnn"):
         card = (artifacts / name / "README.md").read_text()
         assert card == text(Manifest.read(artifacts / name))
 

@@ -13,7 +13,7 @@ from onnx import version_converter
 from onnx.reference import ReferenceEvaluator
 
 Digits = tuple[Pixels, Labels]
-MODELS = ("mlp", "cnn")
+MODELS = ("mlp", "tiny", "cnn")
 # A sum that lands near a half is rounded up by one engine and down by another, and one step
 # of a hidden layer is what that costs.
 ONE_STEP = 0.02

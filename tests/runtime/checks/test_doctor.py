@@ -55,11 +55,11 @@ def test_tells_what_digit_predict_will_use(run: Run, artifacts: Path) -> None:
     result = run(command, "--artifacts", artifacts)
     assert result.exit_code == 0, result.output
     assert result.stderr == ""
-    for model in ("cnn", "mlp"):
+    for model in ("cnn", "mlp", "tiny"):
         classifier = load(model, artifacts=artifacts)
         assert f"{model}: {classifier.path.name} on {classifier.engine}\n" in result.stdout
     document = json.loads(run(command, "--artifacts", artifacts, "--json").stdout)
-    assert [model["model"] for model in document["models"]] == ["cnn", "mlp"]
+    assert [model["model"] for model in document["models"]] == ["cnn", "mlp", "tiny"]
     for used in document["models"]:
         classifier = load(used["model"], artifacts=artifacts)
         assert (used["path"], used["engine"]) == (str(classifier.path), classifier.engine)
@@ -174,7 +174,7 @@ def test_int8_is_judged_by_cpu_and_file(
 
 def test_shipped_onnx_files_are_safe_without_vnni(artifacts: Path) -> None:
     old = replace(PC, flags=("avx2",))
-    (note,) = doctor.notes(old, WORKING, [], doctor.intact_files(artifacts, ["mlp", "cnn"]))
+    (note,) = doctor.notes(old, WORKING, [], doctor.intact_files(artifacts, ["mlp", "tiny", "cnn"]))
     assert "answers are the same" in note
 
 

@@ -54,7 +54,7 @@ def test_writes_kaggles_submission_and_scores_it(
 
 
 @pytest.mark.parametrize("engine", ["onnxruntime", "litert"])
-@pytest.mark.parametrize("model", ["mlp", "cnn"])
+@pytest.mark.parametrize("model", ["mlp", "tiny", "cnn"])
 def test_json_says_what_was_used(
     engine: str, model: str, run: Run, sample: tuple[Path, Path], artifacts: Path
 ) -> None:

@@ -119,7 +119,7 @@ def test_answers_as_onnxruntime_does(precision: str, small: Path, test_digits: D
     assert difference.max() < 0.01
 
 
-@pytest.mark.parametrize("model", ["mlp", "cnn"])
+@pytest.mark.parametrize("model", ["mlp", "tiny", "cnn"])
 def test_shipped_files_answer_as_on_onnxruntime(
     model: str, artifacts: Path, test_digits: Digits
 ) -> None:

@@ -15,7 +15,7 @@ from digit_runtime.engines import openvino
 Digits = tuple[Pixels, Labels]
 
 
-@pytest.mark.parametrize("model", ["mlp", "cnn"])
+@pytest.mark.parametrize("model", ["mlp", "tiny", "cnn"])
 def test_shipped_files_answer_as_on_onnxruntime(
     model: str, artifacts: Path, test_digits: Digits
 ) -> None:

@@ -37,7 +37,7 @@ def model_of(
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
 
 
-@pytest.mark.parametrize("model", ["mlp", "cnn"])
+@pytest.mark.parametrize("model", ["mlp", "tiny", "cnn"])
 def test_reads_what_the_onnx_package_reads(model: str, artifacts: Path) -> None:
     paths = [file.path for file in files_of(artifacts / model) if file.format == "onnx"]
     assert paths

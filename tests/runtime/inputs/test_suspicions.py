@@ -22,7 +22,7 @@ def looked_at(pixels: Pixels, model: str, artifacts: Path) -> list[str]:
     return guard.complaints()
 
 
-@pytest.mark.parametrize("model", ["cnn", "mlp"])
+@pytest.mark.parametrize("model", ["cnn", "mlp", "tiny"])
 def test_real_digits_are_not_suspected(model: str, artifacts: Path, test_digits: Digits) -> None:
     pixels, labels = test_digits[0][:4000], test_digits[1][:4000]
     samples = [pixels[start : start + 64] for start in range(0, 640, 64)]
@@ -53,7 +53,7 @@ def test_inverted_rows_are_counted(run: Run, test_digits: Digits, write_pixels: 
 @pytest.mark.parametrize(
     ("option", "wrong"), [("--invert", lambda pixels: 255 - pixels), ("--transpose", transposed)]
 )
-@pytest.mark.parametrize("model", ["cnn", "mlp"])
+@pytest.mark.parametrize("model", ["cnn", "mlp", "tiny"])
 def test_the_warnings_remedy_works(
     model: str,
     option: str,

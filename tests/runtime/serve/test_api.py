@@ -138,7 +138,7 @@ def test_another_file_or_engine_can_be_asked_for(
 def test_what_is_offered_can_be_had(server: Server, test_digits: Digits) -> None:
     document = server.ask("GET", "/models").json
     assert document["default"]["model"] == "cnn"
-    assert {model["model"] for model in document["models"]} >= {"mlp", "cnn"}
+    assert {model["model"] for model in document["models"]} >= {"mlp", "tiny", "cnn"}
     (mlp,) = [model for model in document["models"] if model["model"] == "mlp"]
     for file in mlp["files"]:
         if file["precision"] == "int8":
@@ -374,7 +374,7 @@ def test_a_token_that_protects_nothing_is_refused(run: Callable[..., Any], token
 def test_a_damaged_file_is_told_without_the_servers_folders(
     start: Callable[..., Any], artifacts: Path, tmp_path: Path
 ) -> None:
-    for model in ("cnn", "mlp"):
+    for model in ("cnn", "mlp", "tiny"):
         shutil.copytree(artifacts / model, tmp_path / model)
     damaged = tmp_path / "mlp" / "onnx" / "mlp-int8.onnx"
     damaged.write_bytes(damaged.read_bytes() + b"x")

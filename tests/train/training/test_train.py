@@ -67,7 +67,7 @@ def test_a_model_directory_is_made(run: Run, data: Path, digits: tuple[Pixels, L
     assert Path("mlp/history.png").read_bytes().startswith(b"\x89PNG")
 
 
-@pytest.mark.parametrize("model", ["mlp", "cnn"])
+@pytest.mark.parametrize("model", ["mlp", "tiny", "cnn"])
 def test_resume_continues_exactly(
     model: str,
     digits: tuple[Pixels, Labels],

@@ -163,3 +163,20 @@ def _summary_text(summary: "Summary") -> str:
         for digit, count in enumerate(summary.counts)
     ]
     return "\n".join([*lines, "", table(["digit", "rows", "share"], balance)])
+
+
+@data.command(cls=DigitCommand, short_help="Get fonts, other digits and photographs.")
+@options.out("data/others", "Folder for fonts/, digits.csv.gz and two photographs.")
+def others(out: Path) -> None:
+    """Get what models learn from and are measured by besides MNIST.
+
+    58 handwriting fonts (npm packages @fontsource/..., SIL Open Font License or Apache
+    License), and out of scikit-learn's wheel 1,797 digits of other hands and two photographs
+    (Creative Commons BY 2.0). What is there and intact is left alone. Needs npm and pip.
+
+    Example: digit-data others --out data/others
+    """
+    from digit_train.data.others import fetch
+
+    fetched = fetch(out, say=lambda line: click.echo(line, err=True))
+    click.echo(f"{out} was fetched" if fetched else f"{out} is complete, nothing to do")

@@ -1,30 +1,45 @@
 """The `digit-train` command."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 from digit_runtime.commands.command import DigitCommand
+from digit_runtime.terminal import native_stderr_silenced
 
 from digit_train.commands import options
 
 if TYPE_CHECKING:
     from digit_train.training.finished import Finished
+    from digit_train.training.history import Epoch
 
 
 @click.command(
     cls=DigitCommand,
     epilog="Example:  digit-train --model mlp --data data/train.csv --out artifacts/mlp",
 )
-@click.option("--model", type=click.Choice(["mlp", "cnn"]), required=True, help="Which network.")
+@click.option(
+    "--model",
+    type=click.Choice(["tiny", "mlp", "cnn", "teacher"]),
+    required=True,
+    help="Which network; the teacher is an ensemble that the others learn from.",
+)
 @options.data(
     "data/train.csv",
     "CSV with a label column. A test_labels.csv beside it adds the test accuracy.",
 )
 @click.option(
-    "--recipe", type=click.Choice(["edge", "notebook"]), default="edge", show_default=True
+    "--recipe",
+    type=click.Choice(["distilled", "edge", "notebook"]),
+    help="[default: distilled with --teacher, else edge]",
+)
+@click.option(
+    "--teacher",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of the teacher to learn from, made by --model teacher.",
 )
 @click.option("--epochs", type=click.IntRange(min=1), help="Instead of the recipe's own number.")
 @options.seed(largest=100_000)
@@ -45,7 +60,8 @@ def train(
     ctx: click.Context,
     model: str,
     data: Path,
-    recipe: str,
+    recipe: str | None,
+    teacher: Path | None,
     epochs: int | None,
     seed: int,
     resume: bool,
@@ -53,7 +69,11 @@ def train(
     replace: bool,
     more_epochs: int | None,
 ) -> None:
-    """Train one of the two networks, from a CSV to a model directory.
+    """Train one of the networks, from a CSV to a model directory.
+
+    With --teacher it learns an ensemble's answers, to tell digits from what is none, and to
+    read digits that are turned, faint or noisy. The ensemble is made by --model teacher,
+    which needs the fonts that digit-data others fetches into the folder of --data.
 
     Each epoch is checkpointed; a killed training goes on with --resume. What --out held
     before stays until the new model is complete, and is not replaced unasked.
@@ -73,8 +93,18 @@ def train(
             f"{out}: holds a model, with all that was made of it; add --replace to train another "
             "in its place, or give a new folder with --out"
         )
+    recipe = recipe or ("distilled" if teacher else "edge")
+    from digit_train.training.recipes import RECIPES
+
+    if (recipe, model) not in RECIPES and model != "teacher":
+        raise click.UsageError(f"the {model} has no recipe {recipe}")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    from digit_train.training import run
+    # What TensorFlow says of CPUs and GPUs before it reads that setting tells nobody anything.
+    with native_stderr_silenced():
+        import tensorflow as tf
+
+        tf.config.list_physical_devices()
+        from digit_train.training import run
     from digit_train.training.history import Epoch
 
     def report(epoch: Epoch) -> None:
@@ -85,9 +115,12 @@ def train(
             err=True,
         )
 
+    if model == "teacher":
+        _teach(data, out, epochs, report)
+        return
     finished = _finished(model, out) if more_epochs else None
     manifest = run.train(
-        model, data, out, recipe, more_epochs or epochs, seed, resume, report, finished
+        model, data, out, recipe, more_epochs or epochs, seed, resume, report, finished, teacher
     )
     training = manifest.provenance["training"]
     click.echo(_held_out_text(training["held_out"], out))
@@ -96,6 +129,19 @@ def train(
         click.echo(f"test accuracy        {training['test_accuracy']:.4%}")
     click.echo(f"training time        {training['wall_s']:.0f} s ({training['cpu_s']:.0f} CPU s)")
     click.echo(f"next                 digit-export --model {out / 'model.keras'} --data {data}")
+
+
+def _teach(data: Path, out: Path, epochs: int | None, report: Callable[["Epoch"], None]) -> None:
+    from digit_train.data.others import FOLDER
+    from digit_train.training.teach import teach
+
+    def say(line: str) -> None:
+        click.echo(line, err=True)
+
+    found = teach(data, out, data.parent / FOLDER, epochs, say, report)
+    click.echo(f"teacher              {out}")
+    click.echo(f"validation accuracy  {found['validation_accuracy']:.2%}")
+    click.echo(f"next                 digit-train --model tiny --data {data} --teacher {out}")
 
 
 def _refuse_beside_more_epochs(ctx: click.Context) -> None:

@@ -13,10 +13,11 @@ from digit_runtime.errors import DigitError
 from digit_runtime.terminal import progress
 
 from digit_train.training import models
-from digit_train.training.augment import distort
+from digit_train.training.batches import Batches
 from digit_train.training.checkpoint import Checkpoint
 from digit_train.training.history import Epoch
 from digit_train.training.recipes import Phase, Recipe
+from digit_train.training.teacher import Teacher
 
 
 class TrainingError(DigitError, ArithmeticError):
@@ -38,6 +39,7 @@ def fit(
     resume: bool,
     report: Callable[[Epoch], None],
     start: tuple[keras.Model, list[Epoch]] | None = None,
+    teacher: Teacher | None = None,
 ) -> tuple[keras.Model, list[Epoch]]:
     """Train to the end of the recipe, or go on from the checkpoint's last epoch.
 
@@ -51,6 +53,7 @@ def fit(
         resume: Whether to start from what is saved there.
         report: Called after each epoch.
         start: A network and its history, where the recipe goes on with one; else a new one.
+        teacher: Needed by a recipe that is `taught`.
 
     Raises:
         TrainingError: The loss is no longer a number.
@@ -65,12 +68,15 @@ def fit(
         scale = (
             models.min_max(pixels[:count]) if recipe.scaling == "min-max" else models.rescaling()
         )
-        model, history = models.build(name, scale, recipe.dropout, seed, recipe.batch_norm), []
-    training = _Batches(pixels[:count], labels[:count], recipe, seed)
+        model = models.build(name, scale, recipe.dropout, seed, recipe.batch_norm, recipe.precision)
+        if recipe.start and teacher:
+            model.set_weights(teacher.member(recipe.start).get_weights())
+        history = []
+    training = Batches(pixels[:count], labels[:count], recipe, seed, teacher)
     validation = _plain_batches(pixels[count:], labels[count:])
     for epoch in range(len(history) + 1, recipe.epochs + 1):
         phase, epoch_of_phase = recipe.at(epoch)
-        steps = math.ceil(count / phase.batch_size)
+        steps = math.ceil(training.rows(epoch) / phase.batch_size)
         if epoch_of_phase == 1:
             model.compile(
                 optimizer=_optimizer(recipe, phase, steps),
@@ -128,31 +134,6 @@ def _seed_dropout(model: keras.Model, seed: int, epoch: int) -> None:
         if isinstance(layer, keras.layers.Dropout):
             (word,) = np.random.SeedSequence([seed, epoch, index]).generate_state(1)
             layer.seed_generator.state.assign([word, 0])
-
-
-class _Batches:
-    """The training rows, shuffled and distorted as a pure function of seed and epoch."""
-
-    def __init__(self, pixels: Pixels, labels: Labels, recipe: Recipe, seed: int) -> None:
-        self.pixels = tf.constant(pixels)
-        self.targets = tf.one_hot(labels, LABELS)
-        self.recipe = recipe
-        self.seed = seed
-
-    def epoch(self, epoch: int) -> tf.data.Dataset:
-        order = np.random.default_rng([self.seed, epoch]).permutation(len(self.pixels))
-        phase, epoch_of_phase = self.recipe.at(epoch)
-        settings = phase.augmentation and phase.augmentation.at(epoch_of_phase)
-
-        def batch(number: tf.Tensor, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            chosen = tf.gather(self.pixels, rows)
-            if settings:
-                seed = tf.stack([self.seed * 10_000 + epoch, tf.cast(number, tf.int32)])
-                chosen = distort(chosen, seed, settings)
-            return chosen, tf.gather(self.targets, rows)
-
-        rows = tf.data.Dataset.from_tensor_slices(order).batch(phase.batch_size)
-        return rows.enumerate().map(batch).prefetch(2)
 
 
 def _plain_batches(pixels: Pixels, labels: Labels) -> tf.data.Dataset:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +15,8 @@ from digit_runtime.storage.atomic import writing
 CSV_NAME: Final = "held-out.csv"
 PICTURE_NAME: Final = "held-out.png"
 LISTED: Final = 100
+KEPT: Final = 0.99
+"""The share of digits that a model must be sure of."""
 _DRAWN: Final = 30
 _COLUMNS: Final = 10
 
@@ -48,6 +51,22 @@ class HeldOut:
     def as_json(self) -> dict[str, Any]:
         """Return the figures for the manifest."""
         return self.score.as_json()
+
+    def unsure_below(self) -> dict[str, Any]:
+        """Return the probability that `KEPT` of the digits reach, for the manifest.
+
+        A row whose highest probability is lower shows no digit, or one that is hard to read.
+        """
+        highest = np.sort(self.probabilities.max(axis=1))
+        # Rounded down, so that the row that it was read from stays above.
+        limit = math.floor(float(highest[int((1 - KEPT) * len(highest))]) * 10_000) / 10_000
+        kept = float(np.mean(highest >= limit))
+        return {
+            "probability": limit,
+            "digits_kept": round(kept, 4),
+            "rows": len(highest),
+            "chosen_on": "validation rows",
+        }
 
     def hardest(self, count: int) -> list[int]:
         """Return the rows, from 0, whose true digit got the least probability, hardest first."""

@@ -2,9 +2,14 @@
 
 import csv
 import io
+import math
+import textwrap
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
+from digit_runtime.contract import LABELS
 from digit_runtime.storage.atomic import replacing, writing
 
 
@@ -56,11 +61,46 @@ def read_csv(path: Path) -> list[Epoch]:
         raise ValueError(f"{path}: is not a history of digit-train") from error
 
 
-def draw(history: list[Epoch], path: Path, title: str) -> None:
+def least_loss(smoothing: float) -> float:
+    """Return the least cross-entropy that label smoothing leaves: that of the target itself."""
+    if not smoothing:
+        return 0.0
+    other = smoothing / LABELS
+    right = 1 - smoothing + other
+    return -right * math.log(right) - (LABELS - 1) * other * math.log(other)
+
+
+def reading(settings: Mapping[str, Any]) -> str:
+    """Return what must be known to read the curves of a recipe, one line; or nothing."""
+    phases = settings["phases"]
+    notes = []
+    if smoothing := settings["label_smoothing"]:
+        notes.append(
+            f"label smoothing {smoothing:g}: no loss is below {least_loss(smoothing):.2f} (dotted)"
+        )
+    if any(phase.get("lessons") for phase in phases):
+        notes.append("training rows are distorted and partly spoiled, validation rows are not")
+        if any(phase.get("outliers") for phase in phases):
+            notes.append(
+                "one training row in six shows no digit: its loss is 2.3 at best, its answer "
+                "mostly counts as wrong"
+            )
+    elif any(phase.get("augmentation") for phase in phases):
+        notes.append("training rows are distorted, validation rows are not, so they are easier")
+    return "; ".join(notes)
+
+
+def draw(history: list[Epoch], path: Path, title: str, settings: Mapping[str, Any]) -> None:
     """Draw loss and error rate over the epochs, training and validation, as a PNG.
 
     The error rate has a logarithmic axis: on digits nearly all of the story lies
     between 97 and 100 % accuracy.
+
+    Args:
+        history: The epochs.
+        path: Of the PNG.
+        title: The picture's.
+        settings: The recipe's, for the line that says how to read the curves.
 
     Raises:
         OutputError: The file cannot be written.
@@ -75,6 +115,10 @@ def draw(history: list[Epoch], path: Path, title: str) -> None:
     left.plot(epochs, [epoch.loss for epoch in history], "--", color="tab:gray", label="training")
     left.plot(epochs, [epoch.val_loss for epoch in history], color="tab:blue", label="validation")
     left.set(xlabel="epoch", ylabel="cross-entropy", yscale="log")
+    if floor := least_loss(settings["label_smoothing"]):
+        left.axhline(floor, linestyle=":", color="tab:red")
+    if note := reading(settings):
+        figure.supxlabel("\n".join(textwrap.wrap(note, 120)), fontsize=8)
     for name, style, color in (
         ("accuracy", "--", "tab:gray"),
         ("val_accuracy", "-", "tab:blue"),

@@ -1,4 +1,4 @@
-"""The two networks of the Kaggle notebook, from raw pixels to probabilities.
+"""The networks, from raw pixels to probabilities: the notebook's two, a tiny one, a teacher's.
 
 Scaling and reshaping are their first layers, so that every exported file takes the raw
 uint8 pixels of a CSV row (see `digit_runtime.contract`).
@@ -11,7 +11,7 @@ import numpy as np
 from digit_runtime.contract import INPUT_NAME, LABELS, OUTPUT_NAME, PIXELS, SIDE, Pixels
 from keras import layers
 
-NAMES: Final = ("mlp", "cnn")
+NAMES: Final = ("tiny", "mlp", "cnn")
 
 _NORM: Final = "_norm"
 # Keras' 0.99 would still remember the first weights after a short training.
@@ -41,18 +41,22 @@ def build(
     dropout: float = 0.5,
     seed: int = 0,
     batch_norm: bool = False,
+    precision: str = "float32",
 ) -> keras.Sequential:
     """Build an untrained network that maps uint8 ``[N, 784]`` to float32 ``[N, 10]``.
 
     Args:
-        name: "mlp" (784-300-100-10) or "cnn" (VGG-like, 1,413,834 parameters).
+        name: "mlp" (784-300-100-10), "cnn" (VGG-like, 1,413,834 parameters), "tiny" (four
+            convolutions), or "k3" and "k5" of the teacher.
         scale: The first layer, from `rescaling` or `min_max`.
         dropout: Rate of the cnn's two Dropout layers, which exist in training only.
         seed: Of the initial weights and of dropout.
         batch_norm: Normalize before each ReLU, for training only: see `folded`.
+        precision: Of the layers' arithmetic in training, a Keras dtype policy.
     """
     keras.utils.set_random_seed(seed)
-    body = _mlp() if name == "mlp" else _cnn(dropout)
+    keras.config.set_dtype_policy(precision)
+    body = _BODIES[name](dropout)
     if batch_norm:
         body = [part for layer in body for part in _normalized(layer)]
     return keras.Sequential(
@@ -60,7 +64,8 @@ def build(
             keras.Input((PIXELS,), dtype="uint8", name=INPUT_NAME),
             scale,
             *body,
-            layers.Dense(LABELS, activation="softmax", name=OUTPUT_NAME),
+            # Probabilities, and what is learnt from them, need more than bfloat16 has.
+            layers.Dense(LABELS, activation="softmax", name=OUTPUT_NAME, dtype="float32"),
         ],
         name=name,
     )
@@ -85,7 +90,7 @@ def folded(model: keras.Sequential) -> keras.Sequential:
     for layer in model.layers:
         if isinstance(layer, (layers.BatchNormalization, layers.ReLU)):
             continue
-        config, weights = layer.get_config(), layer.get_weights()
+        config, weights = layer.get_config() | {"dtype": "float32"}, layer.get_weights()
         if layer.name in norms:
             config |= {"activation": "relu", "use_bias": True}
             gamma, beta, mean, variance = norms[layer.name].get_weights()
@@ -97,7 +102,13 @@ def folded(model: keras.Sequential) -> keras.Sequential:
     return plain
 
 
-def _mlp() -> list[keras.Layer]:
+def average(model: keras.Model, other: keras.Model, share: float) -> None:
+    """Move the weights of `model` towards those of `other` by `share`, from 0 to 1."""
+    pairs = zip(model.get_weights(), other.get_weights(), strict=True)
+    model.set_weights([(1 - share) * ours + share * theirs for ours, theirs in pairs])
+
+
+def _mlp(_dropout: float) -> list[keras.Layer]:
     return [
         layers.Dense(300, activation="relu", name="hidden1"),
         layers.Dense(100, activation="relu", name="hidden2"),
@@ -124,6 +135,42 @@ def _cnn(dropout: float) -> list[keras.Layer]:
         layers.Dense(64, activation="relu", name="hidden2"),
         layers.Dropout(dropout, name="dropout2"),
     ]
+
+
+def _member(dropout: float, *plan: tuple[int, int] | tuple[int, int, int]) -> list[keras.Layer]:
+    """Return convolutions (filters, size, stride); a (0, 0) halves the picture by pooling."""
+    body: list[keras.Layer] = [layers.Reshape((SIDE, SIDE, 1), name="image")]
+    for index, (filters, size, *stride) in enumerate(plan, 1):
+        if filters:
+            body.append(
+                layers.Conv2D(
+                    filters,
+                    size,
+                    strides=stride[0] if stride else 1,
+                    padding="same",
+                    activation="relu",
+                    name=f"conv{index}",
+                )
+            )
+        else:
+            body.append(layers.MaxPooling2D(2, name=f"pool{index}"))
+    body.append(layers.Flatten(name="flatten"))
+    return [*body, layers.Dropout(dropout, name="dropout")] if dropout else body
+
+
+def _k3(dropout: float) -> list[keras.Layer]:
+    return _member(dropout, (24, 3), (0, 0), (40, 3), (40, 3), (0, 0), (80, 3), (80, 3), (0, 0))
+
+
+def _k5(dropout: float) -> list[keras.Layer]:
+    return _member(dropout, (24, 5), (0, 0), (32, 5), (0, 0), (64, 5), (64, 5), (0, 0))
+
+
+def _tiny(_dropout: float) -> list[keras.Layer]:
+    return _member(0.0, (12, 5, 2), (24, 3), (0, 0), (32, 3), (32, 3), (24, 3), (0, 0))
+
+
+_BODIES: Final = {"mlp": _mlp, "tiny": _tiny, "cnn": _cnn, "k3": _k3, "k5": _k5}
 
 
 def _normalized(layer: keras.Layer) -> list[keras.Layer]:

@@ -1,27 +1,24 @@
 """From a training CSV to a model directory: the story that `digit-train` tells."""
 
-import importlib.metadata
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
 from digit_runtime.contract import Labels, Pixels
 from digit_runtime.device import cpu_name, usable_cpus
-from digit_runtime.errors import PixelsError
+from digit_runtime.errors import InputNotFoundError, PixelsError
 from digit_runtime.inputs.kaggle_csv import read_csv, read_labels
-from digit_runtime.models.manifest import MANIFEST_NAME, Manifest, sha256_of
-from digit_runtime.storage.atomic import replacing, writing
+from digit_runtime.models.manifest import Manifest, sha256_of
 
-from digit_train.training import fit, folder, history, models
+from digit_train.training import fit, history, models, temperature
 from digit_train.training.checkpoint import Checkpoint, ResumeError
 from digit_train.training.finished import Finished
 from digit_train.training.held_out import HeldOut
+from digit_train.training.publish import publish
 from digit_train.training.recipes import RECIPES
-
-TOOLS = ("tensorflow", "keras", "numpy")
+from digit_train.training.teacher import Teacher
 
 
 def train(
@@ -34,6 +31,7 @@ def train(
     resume: bool = False,
     report: Callable[[history.Epoch], None] = lambda epoch: None,
     finished: Finished | None = None,
+    teacher: Path | None = None,
 ) -> Manifest:
     """Train and publish a model directory: the network, its history, what it gets wrong.
 
@@ -41,15 +39,16 @@ def train(
     older model and its card go, too: they do not belong to the new one.
 
     Args:
-        name: "mlp" or "cnn".
+        name: "tiny", "mlp", "cnn", or a member of the teacher.
         data: A training CSV with a label column.
         out: The model directory.
-        recipe_name: "notebook" or "edge".
+        recipe_name: "distilled", "edge", "notebook" or, of its members, "teacher".
         epochs: Instead of the recipe's own; the schedule is fitted to it.
         seed: Of everything that is random.
         resume: Continue the training interrupted in `out`.
         report: Called after each epoch.
         finished: A training to go on with for `epochs` more; its recipe and seed are used.
+        teacher: The folder of the teacher that a distilled recipe learns from.
 
     Raises:
         DigitError: Bad data (`PixelsError` and kin), a training that diverged, nothing to
@@ -65,6 +64,7 @@ def train(
     else:
         recipe = RECIPES[recipe_name, name]
         recipe = recipe if epochs is None else recipe.with_epochs(epochs)
+    taught_by = _teacher(teacher, data) if recipe.taught else None
     pixels, labels = read_csv(data)
     if labels is None:
         raise PixelsError(f"{data}: has no label column; training needs train.csv")
@@ -76,6 +76,7 @@ def train(
         "settings": asdict(recipe),
         "seed": seed,
         "data": {"file": data.name, "sha256": sha256_of(data), "rows": len(pixels)},
+        "teacher": taught_by.describe() if taught_by else None,
     }
     checkpoint = Checkpoint(out / "checkpoint", identity)
     if checkpoint.exists() and not resume:
@@ -85,9 +86,12 @@ def train(
         )
     start = finished.load() if finished else None
     model, epochs_done = fit.fit(
-        name, recipe, pixels, labels, seed, checkpoint, resume, report, start
+        name, recipe, pixels, labels, seed, checkpoint, resume, report, start, taught_by
     )
     model = models.folded(model)
+    if taught_by and recipe.start and recipe.start_share:
+        models.average(model, taught_by.member(recipe.start), recipe.start_share)
+    gain = temperature.calibrate(model, pixels, labels, fit.split(recipe, len(pixels)))
     held_out = _held_out(model, pixels, labels, fit.split(recipe, len(pixels)))
     training = {
         "recipe": recipe_name,
@@ -95,6 +99,8 @@ def train(
         "epochs": recipe.epochs,
         **({"more_epochs": [*finished.added, epochs or 1]} if finished else {}),
         "data": identity["data"],
+        **({"teacher": identity["teacher"]} if taught_by else {}),
+        "logit_gain": round(gain, 6),
         "validation_rows": len(pixels) - fit.split(recipe, len(pixels)),
         "validation_accuracy": epochs_done[-1].val_accuracy,
         "held_out": held_out.as_json(),
@@ -109,56 +115,13 @@ def train(
     return manifest
 
 
-def publish(
-    name: str,
-    model: keras.Model,
-    epochs: list[history.Epoch],
-    training: dict[str, Any],
-    out: Path,
-    held_out: HeldOut,
-) -> Manifest:
-    """Write the model directory, the manifest last; remove what was made of an older model."""
-    with folder.locked(out):
-        older = folder.listed(out)
-        manifest = _write(name, model, epochs, training, out, held_out)
-        folder.remove(older)
-    return manifest
-
-
-def _write(
-    name: str,
-    model: keras.Model,
-    epochs: list[history.Epoch],
-    training: dict[str, Any],
-    out: Path,
-    held_out: HeldOut,
-) -> Manifest:
-    out.mkdir(parents=True, exist_ok=True)
-    target = out / "model.keras"
-    with replacing(target) as fresh:
-        # Keras insists on the suffix, which a file beside must not have.
-        named = fresh.with_suffix(".keras")
-        model.save(named)
-        named.replace(fresh)
-    history.write_csv(epochs, out / "history.csv")
-    history.draw(epochs, out / "history.png", f"{name}, recipe {training['recipe']}")
-    held_out.write(out)
-    manifest = Manifest(
-        name=name,
-        provenance={
-            "model": {
-                "file": target.name,
-                "sha256": sha256_of(target),
-                "bytes": target.stat().st_size,
-                "parameters": sum(int(np.prod(w.shape)) for w in model.trainable_weights),
-            },
-            "training": training,
-            "tools": {tool: importlib.metadata.version(tool) for tool in TOOLS},
-        },
-    )
-    with writing(out / MANIFEST_NAME) as stream:
-        stream.write(manifest.to_json().encode())
-    return manifest
+def _teacher(folder: Path | None, data: Path) -> Teacher:
+    if folder is None:
+        raise InputNotFoundError(
+            "a distilled recipe learns from a teacher: give --teacher, a folder made by "
+            f"digit-train --model teacher --data {data}"
+        )
+    return Teacher(folder)
 
 
 def _held_out(model: keras.Model, pixels: Pixels, labels: Labels, first: int) -> HeldOut:

@@ -1,0 +1,1 @@
+"""Pictures that show no digit: what a model must not be sure of."""
