@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from digit_runtime.contract import Labels, Pixels
+from digit_train.data.fonts import FONTS
 from digit_train.outliers import glyphs, held_out, kinds, training_set
 from digit_train.outliers.kinds import Random
 
@@ -47,7 +48,7 @@ def test_the_set_has_all_kinds_and_ignores_the_held_out_fonts(
     assert sum([*shares, *training_set.FROM_DIGITS.values()]) == pytest.approx(1)
     made = training_set.outliers(200, 3, digits[0][:300], digits[1][:300], fonts)
     assert made.shape == (200, 784)
-    names = {font.name for font in glyphs.FONTS if font.held_out}
+    names = {font.name for font in FONTS if font.held_out}
     only_training = others_folder.parent / "training-fonts"
     only_training.mkdir(exist_ok=True)
     for file in fonts.iterdir():
