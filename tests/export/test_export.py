@@ -87,7 +87,7 @@ def test_reference_rows_are_predicted_by_the_float32_files(exported: Run) -> Non
 def test_the_card_has_a_line_for_every_file_and_the_data_licence(exported: Run) -> None:
     card = (exported.directory / "README.md").read_text("utf-8")
     for file in exported.manifest["files"]:
-        (line,) = [line for line in card.splitlines() if f"`{file['path']}`" in line]
+        line = next(line for line in card.splitlines() if f"`{file['path']}`" in line)
         assert f"{file['parity']['test']['accuracy']:.2%}" in line
     assert "Yann LeCun and Corinna Cortes" in card
     assert "CC BY-SA 3.0" in card

@@ -23,8 +23,13 @@ ONE_FILE = ("--format", "onnx", "--precision", "float32")
 FLOAT32 = ("--precision", "float32")
 
 
-def network(*layers: Any) -> Network:
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    """Layers draw the seeds of their weights when they are made, before they are a network."""
     keras.utils.set_random_seed(0)
+
+
+def network(*layers: Any) -> Network:
     scaled = [keras.Input((784,), dtype="uint8", name="pixels"), LAYERS.Rescaling(1 / 255)]
     # Weights large enough for answers that differ from digit to digit.
     large = keras.initializers.VarianceScaling(20.0)

@@ -79,8 +79,8 @@ def test_validation_rows_are_named_as_they_are_in_the_training_csv(
 def test_classes_add_up_to_the_recorded_accuracy(exported: Run) -> None:
     known = evidence_of(exported.directory)
     for file in exported.manifest["files"]:
-        for split, parity in file["parity"].items():
-            found = known[file["path"]][split]
+        for split, found in known[file["path"]].items():
+            parity = file["parity"][split]
             assert sum(found["class_rows"]) == parity["rows"]
             assert sum(found["correct"]) == round(parity["accuracy"] * parity["rows"])
             assert sum(found["keras_correct"]) == round(parity["keras_accuracy"] * parity["rows"])
