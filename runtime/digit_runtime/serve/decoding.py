@@ -37,7 +37,18 @@ def from_json(body: bytearray, limits: Limits) -> Pixels:
     # numpy would take them for 1 and 0.
     if "true" in text or "false" in text:
         raise Refusal(400, "pixels: true and false are not numbers from 0 to 255")
-    return _checked(given)
+    return _checked(_whole(given))
+
+
+def _whole(given: list[Any]) -> Any:
+    """Return whole numbers as integers: to JSON, 1 and 1.0 are the same."""
+    try:
+        numbers = np.asarray(given)
+    except (ValueError, TypeError):
+        return given
+    if numbers.dtype.kind == "f" and (numbers == np.rint(numbers)).all():
+        return np.clip(numbers, -1, 256).astype(np.int64)
+    return given
 
 
 def from_octets(body: bytearray, limits: Limits) -> Pixels:

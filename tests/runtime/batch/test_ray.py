@@ -185,7 +185,7 @@ def test_ray_client_scores_on_the_cluster(
     arguments = ["digits.npy", "-o", "out", "--model", "mlp", "--address", cluster[1]]
     process = start(tmp_path, artifacts, *arguments)
     output, complaints = process.communicate(timeout=120)
-    assert complaints == ""
+    assert [line for line in complaints.splitlines() if "rows scored" not in line] == []
     assert json.loads(output)["rows_out"] == 3000
     assert answers(tmp_path / "out")["digits.npy"] == numbered(expected)
 
@@ -210,7 +210,7 @@ def test_an_interrupted_run_leaves_whole_results_and_goes_on(
     assert sum(map(len, answers(tmp_path / "out").values())) == 1000 * done
     process = start(tmp_path, artifacts, *arguments, "--part-rows", "1000")
     output, complaints = process.communicate(timeout=120)
-    assert complaints == ""
+    assert [line for line in complaints.splitlines() if "rows scored" not in line] == []
     summary = json.loads(output)
     assert (summary["parts_kept"], summary["parts_scored"]) == (done, 6 - done)
     assert len(answers(tmp_path / "out")["digits.npy"]) == 6000

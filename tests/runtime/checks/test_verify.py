@@ -73,7 +73,7 @@ def test_shipped_models_answer_as_keras_did(run: Run, artifacts: Path) -> None:
     for engine in ("onnxruntime", "litert", "numpy"):
         assert engine in result.stdout
     assert "FAILED" not in result.stdout
-    assert result.stdout.endswith("checks of cnn, mlp\n")
+    assert result.stdout.endswith("checks of cnn, mlp, tiny\n")
 
 
 def test_json_tells_every_check(run: Run, mlp: Path) -> None:
@@ -196,7 +196,7 @@ def test_reference_rows_that_are_no_npz_are_refused(content: bytes, run: Run, ml
     ("reference", "message"),
     [
         (None, "describes no reference rows"),
-        ("reference.npz", "has a 'reference' that is not an object"),
+        ("reference.npz", "as 'reference'; expected an object"),
         ({"file": "../reference.npz", "sha256": "", "bytes": 1}, "not a path inside its folder"),
         ({"file": "gone.npz", "sha256": "", "bytes": 1}, "gone.npz: no such"),
     ],

@@ -49,7 +49,8 @@ def test_nothing_of_the_replaced_model_stays(run: Run, shipped: Path, rows: Path
     result = run(train, "--model", "mlp", "--data", rows, *options)
     assert result.exit_code == 0, result.output
     assert sorted(contents(shipped)) == [
-        "history.csv", "history.png", "manifest.json", "model.keras", "notes.txt",
+        "held-out.csv", "held-out.png", "history.csv", "history.png", "manifest.json",
+        "model.keras", "notes.txt",
     ]  # fmt: skip
     assert Manifest.read(shipped).files == ()
     assert not (shipped / "onnx").exists()
