@@ -32,8 +32,10 @@ if TYPE_CHECKING:
     from digit_runtime.inputs.images import from_image
     from digit_runtime.inputs.kaggle_csv import read_csv, read_labels
     from digit_runtime.inputs.open import read_pixels
+    from digit_runtime.inputs.page.result import Line, Mark, Page
     from digit_runtime.inputs.suspicions import PixelsWarning
     from digit_runtime.loading.load import load
+    from digit_runtime.reading.read import read_digits, read_pages
 
     __version__: str
 
@@ -45,12 +47,15 @@ __all__ = [
     "EngineNotInstalledError",
     "InputNotFoundError",
     "InputReadError",
+    "Line",
     "ManifestError",
+    "Mark",
     "ModelDamagedError",
     "ModelFileError",
     "ModelNotFoundError",
     "OutputError",
     "PackageNotInstalledError",
+    "Page",
     "PixelsError",
     "PixelsWarning",
     "ResultsError",
@@ -61,7 +66,9 @@ __all__ = [
     "from_image",
     "load",
     "read_csv",
+    "read_digits",
     "read_labels",
+    "read_pages",
     "read_pixels",
 ]
 
@@ -69,11 +76,16 @@ __all__ = [
 # imported when it is first used.
 _ROOMS = {
     "Classifier": "classifier",
+    "Line": "inputs.page.result",
+    "Mark": "inputs.page.result",
+    "Page": "inputs.page.result",
     "PixelsWarning": "inputs.suspicions",
     "as_pixels": "contract",
     "from_image": "inputs.images",
     "load": "loading.load",
     "read_csv": "inputs.kaggle_csv",
+    "read_digits": "reading.read",
+    "read_pages": "reading.read",
     "read_labels": "inputs.kaggle_csv",
     "read_pixels": "inputs.open",
 }

@@ -9,6 +9,7 @@ COMMANDS = {
     "digit-train": "digit_train.commands.train:train",
     "digit-export": "digit_export.commands.export:export",
     "digit-predict": "digit_runtime.commands.entry:predict",
+    "digit-read": "digit_runtime.commands.entry:read",
     "digit-compare": "digit_runtime.commands.entry:compare",
     "digit-info": "digit_runtime.commands.entry:info",
     "digit-verify": "digit_runtime.commands.entry:verify",

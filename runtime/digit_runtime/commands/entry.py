@@ -19,6 +19,7 @@ from typing import Any
 
 COMMANDS = {
     "predict": "Predict the digits of a file, and score them where it has labels.",
+    "read": "Read all digits of pictures: photos, scans, sheets, forms.",
     "info": "Show the models that are here, and what is in a model file.",
     "verify": "Check that this device gives the answers of the models' makers.",
     "compare": "Compare size, speed, memory and accuracy of all exported files here.",

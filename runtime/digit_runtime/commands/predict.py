@@ -3,11 +3,13 @@
 import json
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 import click
+from click.core import ParameterSource
 
 from digit_runtime.commands import options
 from digit_runtime.commands.command import DigitCommand
@@ -49,7 +51,7 @@ _READERS: Final = 2
     type=click.Path(path_type=Path, allow_dash=True),
     default=Path("submission.csv"),
     show_default=True,
-    help="Kaggle's submission file; - for standard output.",
+    help="Kaggle's submission file; - for standard output. Of pictures only if given.",
 )
 @click.option(
     "--probabilities",
@@ -93,10 +95,12 @@ def predict(
     the model was trained on are called that. The output appears whole or not at all.
 
     INPUT may also be a .npy or .npz file of uint8 [N, 784] or [N, 28, 28], a Parquet file,
-    an image file with one digit, or a folder of such. Of images, and of several inputs, a
-    third column, File, says where each row is from. Images are centred as MNIST's were;
-    dark on bright or bright on dark is found out.
+    an image file with one digit, or a folder of such. Of several inputs a third column, File,
+    says where each row is from. Of images the digits are printed, and written, with that
+    column, only where -o says so; frames, rules, desks, shadows and specks are left out.
+    digit-read reads pictures of several digits.
     """
+    from digit_runtime.commands.predict_pictures import predict_pictures
     from digit_runtime.device import usable_cpus
     from digit_runtime.engines.table import why_last_resort
     from digit_runtime.errors import OutputError, PixelsError
@@ -114,6 +118,28 @@ def predict(
         single = several.opened[0].files
         if single and invert:
             raise click.UsageError("--invert is not for images: their colours are found out")
+        pictures = _pictures(inputs) if single else []
+        if pictures:
+            with native_stderr_silenced():
+                classifier = load(
+                    model,
+                    format=format_,
+                    precision=precision,
+                    engine=engine,
+                    threads=threads,
+                    artifacts=artifacts,
+                )
+            given = click.get_current_context().get_parameter_source("output")
+            predict_pictures(
+                pictures,
+                classifier,
+                output=None if given == ParameterSource.DEFAULT else output,
+                probabilities=probabilities,
+                labels=labels,
+                transpose=transpose,
+                as_json=as_json,
+            )
+            return
         # From here on rows are read ahead, while the engine starts and while it predicts.
         readers = min(_READERS, usable_cpus())
         batches = stack.enter_context(prefetch(several.tasks(invert, transpose), readers))
@@ -174,6 +200,18 @@ def predict(
     summarise = _as_json if as_json else _as_text
     document = summarise(classifier, output, result, picture, seconds)
     click.echo(document, err=str(output) == "-")
+
+
+def _pictures(inputs: Sequence[Path]) -> list[Path]:
+    """Return the picture files of the inputs; none if one of these is something else."""
+    from digit_runtime.inputs.images import SUFFIXES, image_files
+
+    found: list[Path] = []
+    for path in inputs:
+        if not path.is_dir() and path.suffix.lower() not in SUFFIXES and len(inputs) > 1:
+            return []
+        found += image_files(path) if path.is_dir() else [path]
+    return found
 
 
 def _publish(path: Path, stack: ExitStack) -> BinaryIO:

@@ -19,6 +19,8 @@ _STARTS: Final = {
     b"\xd0\xcf\x11\xe0": "an old Excel workbook (save it as CSV)",
     b"%PDF": "a PDF",
     b"RIFF": "a WebP image",
+    b"%PDF-": "a PDF image",
+    **{f"P{kind}{space}".encode(): "a PNM image" for kind in "123456" for space in "\n\r \t"},
     b"\xff\xfe": "UTF-16 text",
     b"\xfe\xff": "UTF-16 text",
 }

@@ -1,0 +1,101 @@
+"""From a grey picture to its digits: the story that the other modules tell in detail."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from digit_runtime.contract import PIXELS, Pixels, Probabilities
+from digit_runtime.inputs.mnist_form import Grey
+from digit_runtime.inputs.page.crop import crop
+from digit_runtime.inputs.page.ink import Ink, find_ink
+from digit_runtime.inputs.page.lattice import Reading, read_lines
+from digit_runtime.inputs.page.lines import find_lines
+from digit_runtime.inputs.page.result import Box, Line, Mark, Page
+from digit_runtime.inputs.page.rules import remove_rules
+from digit_runtime.inputs.page.runs import blobs_of, runs_of
+from digit_runtime.inputs.page.shapes import Shape, find_shapes
+
+if TYPE_CHECKING:
+    from digit_runtime.inputs.pictures import Picture
+
+# Below this it could as well be ink on the other side: both are read, the surer one counts.
+_CLEAR: Final = 0.6
+
+
+@dataclass(frozen=True)
+class Model:
+    """What reading needs of a classifier.
+
+    Attributes:
+        predict: From uint8 ``[N, 784]`` to the probability of each class, float32 ``[N, C]``.
+        labels: The names of the classes.
+        unsure_below: The probability below which an answer is unsure; None for never.
+    """
+
+    predict: Callable[[Pixels], Probabilities]
+    labels: Sequence[str]
+    unsure_below: float | None = None
+
+
+def read_page(picture: "Picture", model: Model) -> Page:
+    """Read all digits of a picture."""
+    ink = find_ink(picture.grey)
+    page = _read(ink, model, picture)
+    if ink.paper.certainty >= _CLEAR:
+        return page
+    other = _read(find_ink(picture.grey, not ink.paper.ink_is_dark), model, picture)
+    return max(page, other, key=_worth)
+
+
+def _worth(page: Page) -> float:
+    return sum(
+        math.sqrt(mark.box[2] * mark.box[3]) * (mark.probability - 0.6) for mark in page.marks
+    )
+
+
+def _read(ink: Ink, model: Model, picture: "Picture") -> Page:
+    mask = ink.mask.copy()
+    rules = remove_rules(mask, ink.strength)
+    shapes, out, typical = find_shapes(blobs_of(runs_of(mask)), mask.shape)
+    lines, angle = find_lines(shapes, typical)
+    images: dict[int, Grey] = {}
+
+    def ask(asked: Sequence[Shape]) -> Probabilities:
+        if not asked:
+            return np.empty((0, len(model.labels)), np.float32)
+        crops = np.stack([crop(ink, shape, angle) for shape in asked])
+        images.update({id(shape): image for shape, image in zip(asked, crops, strict=True)})
+        return model.predict(crops.reshape(len(crops), PIXELS))
+
+    read = read_lines(lines, typical, ask)
+    scale = picture.scale
+
+    def mark(reading: Reading) -> Mark:
+        best = int(reading.probabilities.argmax())
+        probability = float(reading.probabilities[best])
+        return Mark(
+            _scaled(reading.shape.box, scale),
+            model.labels[best],
+            probability,
+            model.unsure_below is not None and probability < model.unsure_below,
+            images[id(reading.shape)],
+        )
+
+    return Page(
+        tuple(Line(tuple(mark(reading) for reading in line)) for line in read if line),
+        tuple(_scaled(shape.box, scale) for shape in out),
+        tuple(_scaled(box, scale) for box in rules),
+        picture.page,
+        picture.width,
+        picture.height,
+        angle,
+        ink.paper.ink_is_dark,
+    )
+
+
+def _scaled(box: Box, scale: float) -> Box:
+    left, top, right, bottom = (round(side * scale) for side in box)
+    return left, top, right - left, bottom - top

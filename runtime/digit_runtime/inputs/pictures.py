@@ -1,0 +1,156 @@
+"""Decode pictures of any kind to grey ones of a size that a page needs, within bounded memory.
+
+Only what a reader will allocate counts: a JPEG of 108 megapixels is decoded small right away,
+a PNG of 36 kB may ask for gigabytes.
+"""
+
+import io
+import math
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from digit_runtime.errors import PackageNotInstalledError, PixelsError, explained
+from digit_runtime.inputs.tones import grey_of
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+# What Pillow may decode: it knows stranger formats, some of which run other programs.
+FORMATS: Final = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
+# HEIC is here to be refused by name instead of being taken for a CSV.
+SUFFIXES: Final = frozenset(
+    {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".heic", ".heif"}
+    | {".pbm", ".pgm", ".ppm", ".pnm", ".pdf"}
+)
+PDF: Final = b"%PDF-"
+# What a page of digits needs: A4 at 160 dpi.
+_PIXELS: Final = 2_200_000
+# Smaller ones are enlarged: the finder counts in pixels.
+_LEAST_SIDE: Final = 160
+_MOST_BYTES: Final = 256 * 1024**2
+_MOST_SIDE: Final = 100_000
+_BYTES: Final = {"1": 1, "L": 1, "P": 1, "LA": 4, "I": 4, "F": 4}
+_MOST_PAGES: Final = 1000
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One page, decoded.
+
+    Attributes:
+        grey: Mode L, upright.
+        scale: How many pixels of the file one of `grey` is, along a side.
+        page: From 1.
+        width, height: In the file, upright.
+    """
+
+    grey: "Image.Image"
+    scale: float
+    page: int
+    width: int
+    height: int
+
+
+def open_pictures(
+    source: "str | Path | bytes | Image.Image", name: str, first_only: bool = False
+) -> Iterator[Picture]:
+    """Yield the pages of a picture: all of a TIFF or PDF, the first of others.
+
+    Transparent parts are paper, and a camera's rotation is undone.
+
+    Raises:
+        PackageNotInstalledError: Pillow is missing, or pypdfium2 for a PDF.
+        InputNotFoundError, InputReadError: No such file, or one that cannot be read.
+        PixelsError: Not a picture, or one that takes too much memory to decode.
+    """
+    try:
+        from PIL import Image
+    except ImportError as error:
+        raise PackageNotInstalledError(
+            f'{name}: images need Pillow: pip install "digit-runtime[image]"'
+        ) from error
+    if isinstance(source, Image.Image):
+        with explained(name, "an image"):
+            picture = _decoded(source, 1, name)
+        yield picture
+        return
+    with explained(name, "a file"):
+        data = source if isinstance(source, bytes) else None
+        head = data[:5] if data is not None else _head(Path(source))
+    if head == PDF:
+        from digit_runtime.inputs.pdf import pdf_pages
+
+        for page, image in pdf_pages(source, name, _PIXELS):  # type: ignore[arg-type]
+            yield Picture(image, 1.0, page, image.width, image.height)
+            if first_only:
+                return
+        return
+    with explained(name, f"an image ({', '.join(FORMATS)})"), warnings.catch_warnings():
+        # The limit here is lower, and damaged metadata is no reason to say anything.
+        warnings.simplefilter("ignore")
+        opened = Image.open(io.BytesIO(data) if data is not None else source, formats=FORMATS)
+    with opened:
+        # The frames of an animation are not pages.
+        frames = getattr(opened, "n_frames", 1) if opened.format == "TIFF" else 1
+        for page in range(1 if first_only else min(frames, _MOST_PAGES)):
+            with explained(name, f"an image ({', '.join(FORMATS)})"), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                if page:
+                    opened.seek(page)
+                picture = _decoded(opened, page + 1, name)
+            yield picture
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as stream:
+        return stream.read(len(PDF))
+
+
+def _decoded(image: "Image.Image", page: int, name: str) -> Picture:
+    from PIL import Image, ImageOps
+
+    width, height = image.size
+    if not width or not height:
+        raise PixelsError(f"{name}: has no pixels")
+    shrink = math.sqrt(width * height / _PIXELS)
+    if shrink > 1 and image.format == "JPEG":
+        # A JPEG can be decoded smaller right away.
+        image.draft("RGB", (round(width / shrink), round(height / shrink)))
+    held = image.width * image.height * _BYTES.get(image.mode, 2 if ";" in image.mode else 4)
+    if held > _MOST_BYTES or max(image.size) > _MOST_SIDE:
+        raise PixelsError(
+            f"{name}: has {width:,} x {height:,} pixels, which take more memory than the "
+            f"{_MOST_BYTES // 1024**2} MB that are used; make it smaller"
+        )
+    grey = grey_of(_reduced(image))
+    if max(grey.size) < _LEAST_SIDE and grey.size != (28, 28):
+        larger = _LEAST_SIDE / max(grey.size)
+        size = (max(1, round(grey.width * larger)), max(1, round(grey.height * larger)))
+        grey = grey.resize(size, Image.Resampling.BICUBIC)
+    # Only the head of a file has this, and turning costs less when small.
+    orientation = image.getexif().get(0x0112, 1) if hasattr(image, "getexif") else 1
+    if orientation != 1:
+        grey.getexif()[0x0112] = orientation
+        grey = ImageOps.exif_transpose(grey)
+        if orientation >= 5:
+            width, height = height, width
+    return Picture(grey, width / grey.width, page, width, height)
+
+
+def _reduced(image: "Image.Image") -> "Image.Image":
+    """Return an image of at most what a page needs."""
+    from PIL import Image
+
+    shrink = math.sqrt(image.width * image.height / _PIXELS)
+    longest = max(image.size)
+    shrink = max(shrink, longest / 8000)
+    if shrink <= 1:
+        return image
+    if image.mode in ("P", "PA", "1") or "transparency" in image.info:
+        image = image.convert("RGBA" if image.has_transparency_data else "RGB")
+    size = (max(1, round(image.width / shrink)), max(1, round(image.height / shrink)))
+    gap = None if ";" in image.mode or image.mode in ("I", "F") else 2.0
+    return image.resize(size, Image.Resampling.BOX, reducing_gap=gap)

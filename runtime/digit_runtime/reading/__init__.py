@@ -1,0 +1,1 @@
+"""Read pictures of many digits with a model, and show what was read."""

@@ -1,0 +1,119 @@
+"""What was read, as text, CSV and JSON."""
+
+import csv
+import io
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from digit_runtime.inputs.page.result import Page
+
+HEADER: Final = (
+    *("File", "Page", "Line", "Position", "X", "Y", "Width", "Height"),
+    *("Label", "Probability", "Unsure", "Error"),
+)
+
+
+@dataclass
+class Answer:
+    """What a file holds: its pages, or why there are none (or no more).
+
+    Attributes:
+        file: Its name.
+        pages: Those that were read.
+        error: Why no more were; None if all were.
+    """
+
+    file: str
+    pages: list[Page] = field(default_factory=list)
+    error: str | None = None
+
+    def text(self) -> str:
+        """Return the lines of digits with the file's name before and the counts behind."""
+        blocks = [self._page(page) for page in self.pages]
+        if self.error is not None:
+            blocks.append(f"{self.file}   {self.error}")
+        return "\n".join(blocks)
+
+    def _page(self, page: Page) -> str:
+        name = self.file if len(self.pages) < 2 else f"{self.file} [{page.number}]"
+        lines = [line.text for line in page.lines] or ["(no digits)"]
+        padding = " " * len(name)
+        rows = [f"{padding if number else name}   {line}" for number, line in enumerate(lines)]
+        widest = max(map(len, rows))
+        return "\n".join([*rows[:-1], f"{rows[-1]:<{widest}}     {_counts(page)}"])
+
+    def rows(self) -> list[list[object]]:
+        """Return a row of the CSV for each digit, and one for an error; see `HEADER`."""
+        rows: list[list[object]] = [
+            [
+                self.file,
+                page.number,
+                line_number,
+                position,
+                *mark.box,
+                mark.label,
+                f"{mark.probability:.4f}",
+                int(mark.unsure),
+                "",
+            ]
+            for page in self.pages
+            for line_number, line in enumerate(page.lines, 1)
+            for position, mark in enumerate(line.marks, 1)
+        ]
+        if self.error is not None:
+            rows.append([self.file, *[""] * 10, self.error])
+        return rows
+
+    def as_json(self) -> dict[str, Any]:
+        """Return all that is known, for `json.dumps`."""
+        return {"file": self.file, "error": self.error, "pages": [_json(p) for p in self.pages]}
+
+
+def as_csv(answers: list[Answer]) -> str:
+    """Return the CSV of all files."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(HEADER)
+    for answer in answers:
+        writer.writerows(answer.rows())
+    return stream.getvalue()
+
+
+def _counts(page: Page) -> str:
+    marks, lines = len(page.marks), len(page.lines)
+    parts = [f"{_plural(marks, 'digit')} in {_plural(lines, 'line')}"]
+    if unsure := sum(mark.unsure for mark in page.marks):
+        parts.append(f"{unsure:,} unsure")
+    if page.left_out:
+        parts.append(f"{_plural(len(page.left_out), 'mark')} left out")
+    return ", ".join(parts)
+
+
+def _plural(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'s' * (number != 1)}"
+
+
+def _json(page: Page) -> dict[str, Any]:
+    return {
+        "page": page.number,
+        "width": page.width,
+        "height": page.height,
+        "angle": page.angle,
+        "ink_is_dark": page.ink_is_dark,
+        "lines": [
+            {
+                "text": line.text,
+                "marks": [
+                    {
+                        "box": list(mark.box),
+                        "label": mark.label,
+                        "probability": round(mark.probability, 4),
+                        "unsure": mark.unsure,
+                    }
+                    for mark in line.marks
+                ],
+            }
+            for line in page.lines
+        ],
+        "left_out": [list(box) for box in page.left_out],
+    }

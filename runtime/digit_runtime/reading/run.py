@@ -1,0 +1,71 @@
+"""Read one file after the other, so that a bad one costs only itself."""
+
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from digit_runtime.classifier import Classifier
+from digit_runtime.errors import DigitError, OutputError
+from digit_runtime.inputs.page.read import Model, read_page
+from digit_runtime.inputs.pictures import open_pictures
+from digit_runtime.reading.answers import Answer
+from digit_runtime.storage.atomic import writing
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+
+class Shown:
+    """Where annotated pictures go: one file, or a folder for several; never over an input."""
+
+    def __init__(self, target: Path, files: list[str]) -> None:
+        self._target = target
+        self._folder = target.is_dir() or len(files) > 1 or not target.suffix
+        self._inputs = {Path(file).resolve() for file in files}
+        self._written: set[Path] = set()
+
+    def write(self, image: "Image.Image", file: str, number: int) -> None:
+        """Write an annotated page of `file`."""
+        stem = "standard-input" if file == "-" else Path(file).stem
+        path = self._target
+        if self._folder:
+            path = self._target / f"{stem}-read.png"
+        if number > 1:
+            path = path.with_name(f"{path.stem}-{number}{path.suffix}")
+        while path in self._written:
+            path = path.with_name(f"{path.stem}-{path.suffix}")
+        if path.resolve() in self._inputs:
+            raise OutputError(f"{path}: is one of the pictures; name another file for --show")
+        self._written.add(path)
+        form = {".jpg": "JPEG", ".jpeg": "JPEG"}.get(path.suffix.lower(), "PNG")
+        stream = io.BytesIO()
+        image.save(stream, form)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"{path.parent}: cannot be made: {error.strerror}") from error
+        with writing(path) as out:
+            out.write(stream.getvalue())
+
+
+def read_file(
+    source: Path | bytes, name: str, classifier: Classifier, shown: Shown | None
+) -> Answer:
+    """Return what a file holds, or why it cannot be read."""
+    from digit_runtime.reading.annotate import annotated
+
+    answer = Answer(name)
+    model = Model(
+        classifier.predict_proba, classifier.labels, getattr(classifier, "unsure_below", None)
+    )
+    try:
+        for picture in open_pictures(source, name):
+            page = read_page(picture, model)
+            answer.pages.append(page)
+            if shown is not None:
+                shown.write(annotated(picture, page), name, picture.page)
+    except OutputError:
+        raise
+    except DigitError as error:
+        answer.error = str(error)
+    return answer

@@ -1,0 +1,103 @@
+"""Pictures that people have; the right answer is in the file's name."""
+
+import io
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from digit_runtime import Classifier, PixelsError, from_image, load, read_digits, read_pages
+from digit_runtime.contract import Labels, Pixels
+from PIL import Image
+
+CASES = Path(__file__).parents[3] / "cases" / "pictures"
+ONE_DIGIT = sorted(path for path in CASES.rglob("*_is_*") if path.is_file())
+
+
+@pytest.fixture(scope="module")
+def classifier(artifacts: Path) -> Classifier:
+    return load("cnn", engine="onnxruntime", threads=1, artifacts=artifacts)
+
+
+def answer(path: Path) -> str:
+    found = re.search(r"_is_(\d)", path.name)
+    assert found
+    return found[1]
+
+
+@pytest.mark.parametrize("path", ONE_DIGIT, ids=lambda path: path.stem)
+def test_one_digit_is_read_as_a_page_and_alone(path: Path, classifier: Classifier) -> None:
+    assert read_digits(path, classifier).text == answer(path)
+    assert classifier.predict(from_image(path))[0] == int(answer(path))
+
+
+@pytest.mark.parametrize("number", ["17", "2026"])
+def test_a_number_is_several_digits(number: str, classifier: Classifier) -> None:
+    assert read_digits(CASES / f"number_{number}.png", classifier).text == number
+
+
+def test_the_pages_of_a_pdf_are_read_line_by_line(classifier: Classifier) -> None:
+    pytest.importorskip("pypdfium2")
+    pages = list(read_pages(CASES / "page_5rows.pdf", classifier))
+    assert [page.text.splitlines() for page in pages] == [
+        (CASES / "page_5rows.txt").read_text().split()
+    ]
+
+
+def test_a_forms_boxes_are_left_out(classifier: Classifier) -> None:
+    page = read_digits(CASES / "form_scan_black_boxes.png", classifier)
+    assert page.text.splitlines() == ["10295088", "47446152", "12544166", "10217448"]
+    assert page.rules
+
+
+def test_a_white_pen_on_nothing_is_seen(classifier: Classifier) -> None:
+    assert read_digits(CASES / "white_pen_transparent.png", classifier).text == "5"
+
+
+def test_a_blank_sheet_has_no_digits(classifier: Classifier) -> None:
+    page = read_digits(CASES / "folder_blank" / "3b_blank.png", classifier)
+    assert (page.lines, page.text) == ((), "")
+
+
+def test_marks_tell_where_they_are(
+    classifier: Classifier, test_digits: tuple[Pixels, Labels]
+) -> None:
+    sheet = Image.new("L", (600, 300), 255)
+    for at, digit in ((80, test_digits[0][0]), (330, test_digits[0][2])):
+        large = Image.fromarray(255 - digit.reshape(28, 28)).resize((140, 140))
+        sheet.paste(large, (at, 70))
+    marks = read_digits(sheet, classifier).marks
+    assert [mark.label for mark in marks] == [str(test_digits[1][i]) for i in (0, 2)]
+    for mark, at in zip(marks, (80, 330), strict=True):
+        left, top, width, height = mark.box
+        assert at < left < left + width < at + 140
+        assert 70 < top < top + height < 210
+        assert mark.image.shape == (28, 28) and mark.probability > 0.5
+
+
+@pytest.mark.parametrize("bits", [10, 12, 16])
+def test_deep_pictures_are_read(bits: int, classifier: Classifier) -> None:
+    grey = np.asarray(Image.open(CASES / "form_box_is_5.png").convert("L"), np.uint16)
+    stream = io.BytesIO()
+    Image.fromarray(grey << (bits - 8)).save(stream, "TIFF")
+    assert read_digits(stream.getvalue(), classifier).text == "5"
+
+
+def test_a_float_picture_is_read(classifier: Classifier) -> None:
+    grey = np.asarray(Image.open(CASES / "form_box_is_5.png").convert("L"), np.float32) / 255
+    stream = io.BytesIO()
+    Image.fromarray(grey).save(stream, "TIFF")
+    assert read_digits(stream.getvalue(), classifier).text == "5"
+
+
+def test_ink_of_the_papers_luma_is_seen_by_its_colour(classifier: Classifier) -> None:
+    ink = np.asarray(Image.open(CASES / "form_box_is_5.png").convert("L")) < 128
+    colours = np.where(ink[..., None], (200, 60, 60), (60, 120, 127)).astype(np.uint8)
+    assert read_digits(Image.fromarray(colours), classifier).text == "5"
+
+
+def test_a_small_file_cannot_ask_for_gigabytes() -> None:
+    stream = io.BytesIO()
+    Image.new("1", (3, 5_300_000)).save(stream, "PNG")
+    with pytest.raises(PixelsError, match=r"3 x 5,300,000 pixels.*make it smaller"):
+        from_image(stream.getvalue())
