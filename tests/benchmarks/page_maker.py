@@ -7,14 +7,14 @@
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from digit_runtime.contract import Labels, Pixels
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
-Field = NDArray[np.float32]
+Field = NDArray[Any]
 Rng = np.random.Generator
 
 BLUE: Final = (0.66, 0.78, 0.92)
@@ -185,13 +185,13 @@ def dirt(sheet: Sheet, rng: Rng) -> None:
     height, width = sheet.size
     for _ in range(60):
         radius = rng.uniform(0.8, 3.2)
-        y, x = rng.integers(0, height), rng.integers(0, width)
+        y, x = int(rng.integers(0, height)), int(rng.integers(0, width))
         grid = np.hypot(*np.mgrid[-4:5, -4:5])
         speck = np.clip(radius - grid + 0.5, 0, 1).astype(np.float32)
         draw(sheet, speck * np.float32(rng.uniform(0.4, 1)), y - 4, x - 4, (0.15, 0.13, 0.1))
     for _ in range(4):
         radius = int(rng.integers(30, 110))
-        y, x = rng.integers(0, height), rng.integers(0, width)
+        y, x = int(rng.integers(0, height)), int(rng.integers(0, width))
         grid = np.hypot(*np.mgrid[-radius : radius + 1, -radius : radius + 1])
         stain = np.clip((radius - grid) / 6, 0, 1) * (0.12 + 0.1 * (grid > radius - 6))
         draw(sheet, stain.astype(np.float32), y - radius, x - radius, (0.6, 0.45, 0.25))
@@ -251,7 +251,8 @@ def as_jpeg(image: Image.Image, quality: int = 85) -> Image.Image:
 
 
 def _bytes(values: Field) -> NDArray[np.uint8]:
-    return np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8)
+    grey: NDArray[np.uint8] = np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8)
+    return grey
 
 
 Made = tuple[Image.Image, list[str]]
@@ -266,7 +267,8 @@ def _single(change: Callable[[Sheet, Rng], None], **how: object) -> Maker:
         before = how.get("before")
         if callable(before):
             before(sheet, rng)
-        lower, upper = how.get("height", (110, 190))  # type: ignore[misc]
+        heights: Any = how.get("height", (110, 190))
+        lower, upper = heights
         mark = stroke(digits[index], int(rng.integers(lower, upper)))
         turn = float(how.get("turn", 0))  # type: ignore[arg-type]
         if turn:

@@ -89,7 +89,7 @@ def pages(
 ) -> None:
     """Print a line for each kind of page, ours and the other's."""
     click.echo(f"\n{'pages':32}{'digits':>8}{'lines':>8}{'added':>7}{'CPU s':>8}")
-    totals: dict[str, np.ndarray] = {}  # type: ignore[type-arg]
+    totals: dict[str, np.ndarray] = {}
     for kind, (name, maker) in enumerate({**PAGES, **TOUCHING}.items()):
         sheets = made(maker, kind, count, digits, labels, seed)
         start = time.process_time()
@@ -110,7 +110,7 @@ def pages(
         click.echo(_row(f"{reader or '  ours'}, the ten kinds", row))
 
 
-def _row(name: str, row: "np.ndarray") -> str:  # type: ignore[type-arg]
+def _row(name: str, row: "np.ndarray") -> str:
     right, wanted, whole, lines, added, seconds, count = row.tolist()
     return f"{name:32}{right / wanted:8.1%}{whole / lines:8.1%}{int(added):7}{seconds / count:8.3f}"
 

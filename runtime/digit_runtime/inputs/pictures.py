@@ -79,11 +79,11 @@ def open_pictures(
         return
     with explained(name, "a file"):
         data = source if isinstance(source, bytes) else None
-        head = data[:5] if data is not None else _head(Path(source))
+        head = source[:5] if isinstance(source, bytes) else _head(Path(source))
     if head == PDF:
         from digit_runtime.inputs.pdf import pdf_pages
 
-        for page, image in pdf_pages(source, name, _PIXELS):  # type: ignore[arg-type]
+        for page, image in pdf_pages(source, name, _PIXELS):
             yield Picture(image, 1.0, page, image.width, image.height)
             if first_only:
                 return
