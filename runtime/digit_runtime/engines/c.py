@@ -4,6 +4,7 @@ A source file is a program: only one that was asked for by name is ever compiled
 """
 
 import ctypes
+import importlib.util
 import re
 import shutil
 import subprocess
@@ -22,32 +23,36 @@ from digit_runtime.engines.table import Session, engine_for
 from digit_runtime.errors import ContractError, ModelFileError
 
 _SIGNATURE: Final = re.compile(
-    rf"^void digit_predict\(const uint8_t pixels\[{PIXELS}\], float probabilities\[(\d+)\]\)$", re.M
+    r"^#if DIGIT_CLASSES != (\d+) \|\| DIGIT_BUFFER_BYTES != (\d+)\n.*"
+    rf"^void digit_predict_in\(const uint8_t pixels\[{PIXELS}\], float probabilities\[\1\], "
+    r"void \*buffer\)$",
+    re.M | re.S,
 )
+_LARGEST_BUFFER: Final = 1 << 30
 
 
 class CompiledSession:
-    """The one function of a source file, a copy of it for each thread: its buffers are static."""
+    """The one function of a source file, with a buffer for each thread."""
 
-    def __init__(self, libraries: list[Any], classes: int) -> None:
+    def __init__(self, library: Any, classes: int, buffer: int, threads: int) -> None:
         self.classes = classes
-        self._functions = [library.digit_predict for library in libraries]
-        for function in self._functions:
-            function.restype = None
-            function.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
-        self._threads = ThreadPoolExecutor(len(libraries))
+        self._predict = library.digit_predict_in
+        self._predict.restype = None
+        self._predict.argtypes = [ctypes.c_void_p] * 3
+        self._buffers = [np.empty(buffer, np.int8) for _ in range(threads)]
+        self._threads = ThreadPoolExecutor(threads)
         self._lock = threading.Lock()
 
     def run(self, pixels: Pixels) -> Probabilities:
         """See `digit_runtime.engines.table.Session`."""
         probabilities = np.empty((len(pixels), self.classes), np.float32)
-        count = len(self._functions)
+        count = len(self._buffers)
 
         def predict(part: int) -> None:
             taken, made = pixels.ctypes.data, probabilities.ctypes.data
-            width = probabilities.strides[0]
+            width, buffer = probabilities.strides[0], self._buffers[part].ctypes.data
             for row in range(part, len(pixels), count):
-                self._functions[part](taken + row * PIXELS, made + row * width)
+                self._predict(taken + row * PIXELS, made + row * width, buffer)
 
         with self._lock:
             list(self._threads.map(predict, range(count)))
@@ -55,20 +60,24 @@ class CompiledSession:
 
 
 def open(content: bytes, path: Path, threads: int) -> Session:
-    """Compile the file and load the result once for each thread."""
+    """Compile the file and load the result."""
     compiler = engine_for("c").installed_package() or ""
     try:
         source = content.decode()
     except UnicodeDecodeError as error:
         raise ModelFileError(f"{path}: cannot be read: {error}") from error
     found = _SIGNATURE.search(source)
-    classes = int(found[1]) if found else 0
-    if classes not in CLASSES:
-        raise ContractError(f"{path}: has no digit_predict; export it with digit-export")
+    classes, buffer = (int(found[1]), int(found[2])) if found else (0, 0)
+    if classes not in CLASSES or buffer > _LARGEST_BUFFER:
+        raise ContractError(f"{path}: has no digit_predict_in; export it with digit-export")
     folder = Path(tempfile.mkdtemp(prefix="digit-c-"))
     try:
-        library = _compiled(compiler, source, folder, path)
-        session = CompiledSession(_copies(library, max(1, threads)), classes)
+        header = f"#define DIGIT_CLASSES {classes}\n#define DIGIT_BUFFER_BYTES {buffer}\n"
+        # The header lies beside the source when it is published, and is not needed here.
+        (folder / "digit_predict.h").write_text(f"#include <stdint.h>\n{header}")
+        (folder / "model.c").write_text(source, "utf-8")
+        library = ctypes.CDLL(str(_compiled(compiler, folder, path)))
+        session = CompiledSession(library, classes, buffer, max(1, threads))
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -77,32 +86,26 @@ def open(content: bytes, path: Path, threads: int) -> Session:
     return session
 
 
-def _compiled(compiler: str, source: str, folder: Path, path: Path) -> Path:
+def command(compiler: str) -> list[str]:
+    """Return what runs that compiler: a program, or Zig's, which is a Python package."""
+    if shutil.which(compiler) or importlib.util.find_spec(compiler) is None:
+        return [compiler]
+    return [sys.executable, "-m", compiler, "cc"]
+
+
+def _compiled(compiler: str, folder: Path, path: Path) -> Path:
     library = folder / ("model.dll" if sys.platform == "win32" else "model.so")
-    # The header lies beside the source when it is published, and is not needed here.
-    (folder / "digit_predict.h").write_text("#include <stdint.h>\n")
-    (folder / "model.c").write_text(source)
-    command = [
-        compiler,
-        "-std=c99",
-        "-O3",
-        "-shared",
-        "-fPIC",
-        "-o",
-        str(library),
-        "model.c",
-        "-lm",
-    ]
+    options = ["-std=c99", "-O3", "-shared", "-fPIC", "-o", str(library), "model.c"]
     # Not every compiler knows the machine that it runs on.
     for tuning in (["-march=native"], []):
-        done = subprocess.run([*command, *tuning], cwd=folder, capture_output=True, text=True)
+        done = subprocess.run(
+            [*command(compiler), *options, *tuning],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            errors="replace",
+        )
         if not done.returncode:
             return library
     reason = (done.stderr.strip() or "no reason given").splitlines()[0][:200]
     raise ModelFileError(f"{path}: cannot be compiled: {reason}")
-
-
-def _copies(library: Path, count: int) -> list[Any]:
-    """Load copies of a library under names of their own, each with its own memory."""
-    paths = [library.with_stem(f"{library.stem}{number}") for number in range(count)]
-    return [ctypes.CDLL(str(shutil.copyfile(library, path))) for path in paths]

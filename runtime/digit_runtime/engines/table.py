@@ -117,7 +117,10 @@ ENGINES: Final = (
         "digit_runtime.engines.litert",
     ),
     Engine("numpy", "onnx", ("numpy",), "", "digit_runtime.engines.numpy_engine"),
-    Engine("c", "c", (), "", "digit_runtime.engines.c", ("cc", "gcc", "clang")),
+    # Zig's compiler is a Python package, for machines without another.
+    Engine("c", "c", ("ziglang",), "zig", "digit_runtime.engines.c", ("cc", "gcc", "clang")),
+    Engine("wasmtime", "wasm", ("wasmtime",), "wasm", "digit_runtime.engines.wasmtime_engine"),
+    Engine("wasmtime", "html", ("wasmtime",), "wasm", "digit_runtime.engines.wasmtime_engine"),
 )
 
 
@@ -140,7 +143,8 @@ def engine_for(format: str, name: str = "auto") -> Engine:
             return engine
     if able[0].programs:
         raise EngineNotInstalledError(
-            f".{format} files need a C compiler: {', '.join(able[0].programs)}"
+            f".{format} files need a C compiler: {', '.join(able[0].programs)}, or "
+            f"{able[0].pip_line} (or pip install {able[0].distribution})"
         )
     missing = f"no engine for .{format} files is" if name == "auto" else f"the engine {name} is not"
     raise EngineNotInstalledError(
@@ -150,7 +154,7 @@ def engine_for(format: str, name: str = "auto") -> Engine:
 
 def why_last_resort(name: str) -> str | None:
     """Return why the engine of that name must do and what to do, if it is the last resort."""
-    (used,) = (e for e in ENGINES if e.name == name)
+    used = next(e for e in ENGINES if e.name == name)
     if not used.last_resort:
         return None
     faster = [e for e in ENGINES if e.format == used.format and not e.last_resort]

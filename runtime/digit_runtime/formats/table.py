@@ -54,6 +54,8 @@ FORMATS: Final = (
         stamp="digit_runtime.formats.tflite_file:stamp",
     ),
     Format("c", on_request=True),
+    Format("wasm", stamp="digit_runtime.formats.wasm_file:stamp", on_request=True),
+    Format("html", stamp="digit_runtime.formats.wasm_file:stamp_of_page", on_request=True),
 )
 
 

@@ -1,0 +1,30 @@
+/* The average of each window, of what is inside of the image. */
+typedef struct {
+    int32_t height, width, channels, made_height, made_width;
+    int32_t window_height, window_width, stride_down, stride_across, rows_before, columns_before;
+    int32_t lowest, highest;
+} digit_average_pool_layer;
+
+static void digit_average_pool(const digit_average_pool_layer *l, const int8_t *taken,
+                               int8_t *made)
+{
+    for (int32_t y = 0; y < l->made_height; y++)
+        for (int32_t x = 0; x < l->made_width; x++)
+            for (int32_t c = 0; c < l->channels; c++) {
+                int32_t sum = 0, count = 0;
+                for (int32_t i = 0; i < l->window_height; i++) {
+                    const int32_t row = y * l->stride_down + i - l->rows_before;
+                    if (row < 0 || row >= l->height)
+                        continue;
+                    for (int32_t j = 0; j < l->window_width; j++) {
+                        const int32_t column = x * l->stride_across + j - l->columns_before;
+                        if (column < 0 || column >= l->width)
+                            continue;
+                        sum += taken[(row * l->width + column) * l->channels + c];
+                        count++;
+                    }
+                }
+                sum = (sum > 0 ? sum + count / 2 : sum - count / 2) / count;
+                *made++ = digit_between(sum, l->lowest, l->highest);
+            }
+}
