@@ -8,6 +8,7 @@ import flatbuffers
 import numpy as np
 import onnx
 from digit_runtime.contract import CONTRACT_VERSION, DIGITS, NAMED_CLASSES
+from digit_runtime.formats import wasm_file
 from digit_runtime.formats.stamp import PREFIX
 from digit_runtime.formats.tflite_file import IDENTIFIER, STAMP
 
@@ -90,7 +91,18 @@ class _Builder(flatbuffers.Builder):  # type: ignore[misc]
         return super().StartVector(size, count, _ALIGNMENT if size == 1 else alignment)
 
 
+def _to_wasm(content: bytes, facts: Mapping[str, str]) -> bytes:
+    text = json.dumps(facts, ensure_ascii=False, sort_keys=True)
+    return wasm_file.with_section(content, wasm_file.SECTION, text.encode())
+
+
+def _to_html(content: bytes, facts: Mapping[str, str]) -> bytes:
+    return wasm_file.with_model(content, _to_wasm(wasm_file.model_of(content), facts))
+
+
 _WRITERS: Final[Mapping[str, Callable[[bytes, Mapping[str, str]], bytes]]] = {
     "onnx": _to_onnx,
     "tflite": _to_tflite,
+    "wasm": _to_wasm,
+    "html": _to_html,
 }

@@ -41,10 +41,9 @@ class Target:
     """Whether the calibration rows determine the file."""
     on_request: bool = False
     """Whether "all" leaves it out: it needs what not every machine has."""
-    companion: str = ""
-    """``module:function``, a function from the number of classes to the bytes of a file
-    beside it, whose name is `companion_name`."""
-    companion_name: str = ""
+    beside: str = ""
+    """``module:function``, a function from the file's bytes, the model's name and the number
+    of classes to files beside it, their bytes by name."""
 
     @property
     def name(self) -> str:
@@ -76,8 +75,24 @@ TARGETS: Final = (
         _QUANTIZED,
         calibrated=True,
         on_request=True,
-        companion="digit_export.convert.c:header",
-        companion_name="digit_predict.h",
+        beside="digit_export.convert.c:beside",
+    ),
+    Target(
+        "wasm",
+        "int8",
+        "digit_export.convert.wasm:int8",
+        _QUANTIZED,
+        calibrated=True,
+        on_request=True,
+        beside="digit_export.convert.wasm:beside",
+    ),
+    Target(
+        "html",
+        "int8",
+        "digit_export.convert.html:int8",
+        _QUANTIZED,
+        calibrated=True,
+        on_request=True,
     ),
 )
 

@@ -112,10 +112,11 @@ def _publish(
         for file in new:
             path = source.directory / file.target.path(source.name)
             stack.enter_context(replacing(path)).write_bytes(file.content)
-            if file.target.companion:
-                beside = path.with_name(file.target.companion_name)
-                companion = resolve_name(file.target.companion)(len(labels or DIGITS))
-                stack.enter_context(replacing(beside)).write_bytes(companion)
+            if file.target.beside:
+                make = resolve_name(file.target.beside)
+                others = make(file.content, source.name, len(labels or DIGITS))
+                for other, content in others.items():
+                    stack.enter_context(replacing(path.with_name(other))).write_bytes(content)
         stack.enter_context(replacing(source.directory / REFERENCE_NAME)).write_bytes(reference)
         stack.enter_context(replacing(source.directory / EVIDENCE_NAME)).write_bytes(found)
         readme = stack.enter_context(replacing(source.directory / CARD_NAME))

@@ -1,11 +1,13 @@
-"""Operators that treat each value for itself, as a table of what they make of all 256.
+"""What TFLite itself makes of all 256 values, or of all sums.
 
-The table is TFLite's own answer: a file of these operators alone is run by its reference
+Operators that treat each value for itself become a table, averages become thresholds. Both
+are TFLite's own answers: a file of these operators alone is run by its reference
 kernels. So every activation can be written, also one that consists of several operators or
 that TFLite computes in float, and is equal bit by bit.
 """
 
 import copy
+import math
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -33,12 +35,41 @@ def table(model: Any, operators: Sequence[Any], aliases: Sequence[tuple[int, int
         operators: In their order; the last one makes the result.
         aliases: Pairs of a tensor and the one that it is another name of.
     """
-    names = dict(aliases)
+    content, unsigned = _alone(model, operators, dict(aliases), [1, 256], [1, 256])
+    values = np.arange(256) if unsigned else np.arange(-128, 128)
+    return _run(content, values.astype(np.uint8 if unsigned else np.int8)[None])
+
+
+def averages(model: Any, operator: Any, shape: Sequence[int], made: Sequence[int]) -> Array:
+    """Return the average that a MEAN makes of each sum of `places` integers, the least first.
+
+    Args:
+        model: Holds it.
+        operator: The MEAN.
+        shape: Of what it takes without batch and channels, so that `places` is its product.
+        made: Of what it makes, without the channels.
+    """
+    places = math.prod(shape)
+    sums = np.arange(-128 * places, 127 * places + 1)
+    found = []
+    for part in np.array_split(sums, -(-len(sums) // 4096)):
+        content, _ = _alone(model, [operator], {}, [1, *shape, len(part)], [*made, len(part)])
+        # As even as can be: the rest of the sum goes to the first places.
+        whole, rest = np.divmod(part, places)
+        values = whole + (np.arange(places)[:, None] < rest)
+        found.append(_run(content, values.astype(np.int8).reshape(1, *shape, len(part))))
+    return np.concatenate(found)
+
+
+def _alone(
+    model: Any, operators: Sequence[Any], names: dict[int, int], shape: list[int], made: list[int]
+) -> tuple[bytes, bool]:
+    """Return a file of `operators` alone, and whether it takes unsigned numbers."""
     graph = model.subgraphs[0]
-    made = {int(o.outputs[0]) for o in operators}
+    results = {int(o.outputs[0]) for o in operators}
     taken = [names.get(int(i), int(i)) for o in operators for i in o.inputs if i >= 0]
     constant = {i for i in taken if model.buffers[graph.tensors[i].buffer].data is not None}
-    (root,) = {i for i in taken if i not in made and i not in constant}
+    (root,) = {i for i in taken if i not in results and i not in constant}
     result = int(operators[-1].outputs[0])
 
     alone = schema.ModelT()
@@ -47,13 +78,14 @@ def table(model: Any, operators: Sequence[Any], aliases: Sequence[tuple[int, int
     alone.buffers = [schema.BufferT()]
     part = schema.SubGraphT()
     part.tensors, numbers = [], {}
-    for index in dict.fromkeys([root, *taken, *made]):
+    for index in dict.fromkeys([root, *taken, *results]):
         tensor = copy.copy(graph.tensors[index])
         if index in constant:
             alone.buffers.append(model.buffers[tensor.buffer])
             tensor.buffer = len(alone.buffers) - 1
         else:
-            tensor.shape, tensor.shapeSignature, tensor.buffer = [1, 256], None, 0
+            tensor.shape = made if index in results else shape
+            tensor.shapeSignature, tensor.buffer = None, 0
         numbers[index] = len(part.tensors)
         part.tensors.append(tensor)
     part.operators = [_renumbered(o, numbers, names) for o in operators]
@@ -61,8 +93,7 @@ def table(model: Any, operators: Sequence[Any], aliases: Sequence[tuple[int, int
     alone.subgraphs = [part]
     builder = flatbuffers.Builder(4096)
     builder.Finish(alone.Pack(builder), file_identifier=b"TFL3")
-    unsigned = graph.tensors[root].type == schema.TensorType.UINT8
-    return _run(bytes(builder.Output()), np.arange(256) - (0 if unsigned else 128), unsigned)
+    return bytes(builder.Output()), graph.tensors[root].type == schema.TensorType.UINT8
 
 
 def _renumbered(operator: Any, numbers: dict[int, int], names: dict[int, int]) -> Any:
@@ -72,7 +103,7 @@ def _renumbered(operator: Any, numbers: dict[int, int], names: dict[int, int]) -
     return own
 
 
-def _run(content: bytes, values: Array, unsigned: bool) -> Array:
+def _run(content: bytes, values: Array) -> Array:
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
     # A few operators have no reference kernel.
@@ -87,8 +118,7 @@ def _run(content: bytes, values: Array, unsigned: bool) -> Array:
                     raise
         interpreter.allocate_tensors()
         (taken,), (given,) = interpreter.get_input_details(), interpreter.get_output_details()
-        pixels = values.astype(np.uint8 if unsigned else np.int8)
-        interpreter.set_tensor(taken["index"], pixels[None])
+        interpreter.set_tensor(taken["index"], values)
         interpreter.invoke()
         found: Array = interpreter.get_tensor(given["index"]).reshape(-1)
     return found

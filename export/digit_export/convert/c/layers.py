@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from digit_export.convert.c import rescale
+from digit_export.convert.c import elementwise, rescale
 from digit_export.convert.c.graph import Array
 from digit_export.convert.c.joins import add, concatenate, multiply, subtract
 from digit_export.convert.c.tflite_graph import TFLiteGraph, before
@@ -113,16 +113,16 @@ def _mean(reader: "Reader", operator: Any) -> None:
     if axes is None:
         raise ValueError("a mean over axes that are computed")
     positive = sorted(int(axis) % (len(shape) + 1) for axis in axes.reshape(-1))
-    if positive != list(range(1, len(positive) + 1)) or len(positive) >= len(shape):
+    if positive != list(range(1, len(shape))):
         raise ValueError("a mean over other axes than height and width")
     places = math.prod(shape[: len(positive)])
-    keeps = bool(operator.builtinOptions.keepDims) and len(shape) == 3 and len(positive) == 2
-    source, result = (reader.graph.quantization(int(tensor)) for tensor in (taken, made))
-    fields = {
-        "places": places,
-        "channels": math.prod(shape[len(positive) :]),
-        **rescale.mean_thresholds(places, source, result, keeps),
-    }
+    reader.graph.quantization(taken)
+    made_shape = [1, *reader.graph.shape(int(made))[:-1]]
+    channels = math.prod(shape[len(positive) :])
+    averages = elementwise.averages(
+        reader.graph.model, operator, shape[: len(positive)], made_shape
+    )
+    fields = {"places": places, "channels": channels, **rescale.thresholds(averages, places)}
     reader.add("mean", (reader.value(taken),), int(made), fields)
 
 

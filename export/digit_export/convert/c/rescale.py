@@ -89,47 +89,17 @@ def _quantized(bound: float | None, made: Quantization) -> int | None:
     return made.zero_point + int(half_away(np.asarray(ratio)))
 
 
-def mean_thresholds(
-    places: int, source: Quantization, made: Quantization, keeps_axes: bool
-) -> dict[str, int | Array]:
+def thresholds(averages: Array, places: int) -> dict[str, int | Array]:
     """Return what the sums of `places` integers must reach for each average.
 
-    TFLite has three ways to compute it, and each grows with the sum.
+    Args:
+        averages: Of each sum, the least first; grows with the sum.
+        places: How many integers are summed.
     """
-    sums = np.arange(-128 * places, 127 * places + 1, dtype=np.int64)
-    if keeps_axes:
-        averages = _mean_by_multiplier(sums, places, source, made)
-    elif source == made:
-        averages = np.trunc(sums / places).astype(np.int64)
-    else:
-        scale = np.float32(source.scale) / np.float32(made.scale)
-        bias = np.float32(-source.zero_point) * scale
-        mean = sums.astype(np.float32) / np.float32(places)
-        averages = half_away(mean * scale + bias).astype(np.int64) + made.zero_point
-    averages = np.clip(averages, -128, 127)
     lowest, highest = int(averages[0]), int(averages[-1])
     reached = np.searchsorted(averages, np.arange(lowest + 1, highest + 1))
     return {
         "lowest": lowest,
         "steps": highest - lowest,
-        "thresholds": sums[reached].astype(np.int32),
+        "thresholds": (reached - 128 * places).astype(np.int32),
     }
-
-
-def _mean_by_multiplier(
-    sums: Array, places: int, source: Quantization, made: Quantization
-) -> Array:
-    factor, shift = multiplier(source.scale / made.scale)
-    scaled = scale(sums - places * source.zero_point, factor, shift)
-    nearest = np.where(scaled > 0, scaled + places // 2, scaled - places // 2)
-    return np.trunc(nearest / places).astype(np.int64) + made.zero_point
-
-
-def scale(values: Array, factor: int, shift: int) -> Array:
-    """Return what `digit_scaled` of the kernels makes of int64 `values`."""
-    high = (values * 2 ** max(shift, 0) * factor + 2**30) >> 31
-    if shift >= 0:
-        return high
-    mask = 2**-shift - 1
-    threshold = (mask >> 1) + (high < 0)
-    return (high >> -shift) + ((high & mask) > threshold)
