@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from digit_runtime.device import MOST_THREADS
-from digit_runtime.engines.table import ENGINES
+from digit_runtime.engines.table import engine_names
 
 if TYPE_CHECKING:
     from digit_runtime.comparison.goals import Condition
@@ -48,7 +48,7 @@ def subjects(command: F) -> F:
             "--engine",
             "engines",
             multiple=True,
-            type=click.Choice([engine.name for engine in ENGINES]),
+            type=click.Choice(engine_names()),
             help="May be given several times.  [default: all that are installed; numpy only if it "
             "is alone]",
         ),

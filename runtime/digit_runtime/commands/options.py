@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import click
 
-from digit_runtime.engines.table import ENGINES
+from digit_runtime.engines.table import engine_names
 from digit_runtime.formats.precisions import NAMES as PRECISIONS
 from digit_runtime.formats.table import format_names
 
@@ -42,7 +42,7 @@ def engine(command: F) -> F:
     """Add --engine."""
     return click.option(
         "--engine",
-        type=click.Choice(["auto", *(engine.name for engine in ENGINES)]),
+        type=click.Choice(["auto", *engine_names()]),
         default="auto",
         show_default=True,
         help="auto: the fastest of those installed, measured once and remembered.",

@@ -9,7 +9,7 @@ import click
 
 from digit_runtime.commands import options
 from digit_runtime.commands.command import DigitCommand
-from digit_runtime.engines.table import ENGINES
+from digit_runtime.engines.table import engine_names
 from digit_runtime.formats.table import format_names
 from digit_runtime.models.folder import artifacts_folder, model_directory, model_names
 from digit_runtime.terminal import native_stderr_silenced, table, track
@@ -29,7 +29,7 @@ _HEADER = ["file", "engine", "result", "held to", "rows", "difference", "other d
     "--engine",
     "engines",
     multiple=True,
-    type=click.Choice([engine.name for engine in ENGINES]),
+    type=click.Choice(engine_names()),
     help="May be given several times.  [default: all that are installed]",
 )
 @options.artifacts

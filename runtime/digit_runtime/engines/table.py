@@ -124,6 +124,11 @@ ENGINES: Final = (
 )
 
 
+def engine_names() -> list[str]:
+    """Return the names of all engines, each once."""
+    return list(dict.fromkeys(engine.name for engine in ENGINES))
+
+
 def engines_for(format: str) -> list[Engine]:
     """Return the installed engines that read `format`, the preferred one first."""
     return [e for e in ENGINES if e.format == format and e.installed_package()]

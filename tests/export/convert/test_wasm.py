@@ -1,0 +1,155 @@
+"""`digit-export --format wasm` and `--format html`: the same integers in a browser."""
+
+import io
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from digit_export.convert import c, html, stamp, wasm
+from digit_export.keras_model.network import Network
+from digit_runtime import load
+from digit_runtime.contract import Labels, Pixels
+from digit_runtime.errors import ContractError, DigitError, ModelFileError
+from digit_runtime.formats import stamp as stamps
+from PIL import Image
+
+pytest.importorskip("ziglang")
+pytest.importorskip("wasmtime")
+Digits = tuple[Pixels, Labels]
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")
+NODE = shutil.which("node")
+FACTS = {"digit.contract": "1", "digit.model": "mlp", "digit.labels": json.dumps([*"0123456789"])}
+
+
+@pytest.fixture(scope="module")
+def made(mlp: Path, digits: Digits, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the model in all three containers, and what lies beside them."""
+    folder = tmp_path_factory.mktemp("made")
+    network = Network.load(mlp)
+    rows = digits[0][:200]
+    for format, exporter in (("c", c.int8), ("wasm", wasm.int8), ("html", html.int8)):
+        content = stamp.attach(format, exporter(network, rows), FACTS)
+        (folder / f"mlp-int8.{format}").write_bytes(content)
+        for package in (c, wasm):
+            if format == package.__name__.rpartition(".")[2]:
+                for name, text in package.beside(content, "mlp", 10).items():
+                    (folder / name).write_bytes(text)
+    return folder
+
+
+@pytest.mark.parametrize("format", ["wasm", "html"])
+def test_answers_are_those_of_the_c_code(made: Path, test_digits: Digits, format: str) -> None:
+    pixels = test_digits[0][:1000]
+    expected = load(made / "mlp-int8.c").predict_proba(pixels)
+    for threads in (1, 3):
+        classifier = load(made / f"mlp-int8.{format}", threads=threads)
+        assert classifier.engine == "wasmtime"
+        np.testing.assert_array_equal(classifier.predict_proba(pixels), expected)
+
+
+@pytest.mark.parametrize("format", ["wasm", "html"])
+def test_it_carries_its_stamp(made: Path, format: str) -> None:
+    content = (made / f"mlp-int8.{format}").read_bytes()
+    assert stamps.read(format, content) == FACTS
+
+
+@pytest.mark.parametrize("format", ["wasm", "html"])
+def test_damaged_and_foreign_files_are_refused(made: Path, tmp_path: Path, format: str) -> None:
+    content = (made / f"mlp-int8.{format}").read_bytes()
+    path = tmp_path / f"a.{format}"
+    for damaged in (b"", content[:100], content[: len(content) // 2]):
+        path.write_bytes(damaged)
+        with pytest.raises(ModelFileError, match=str(path)):
+            load(path)
+        stamps.read(format, damaged)
+    if format == "wasm":
+        path.write_bytes(b"\0asm\1\0\0\0")
+        with pytest.raises(ContractError, match=str(path)):
+            load(path)
+
+
+def test_the_page_says_nothing_of_a_server(made: Path) -> None:
+    page = (made / "mlp-int8.html").read_text()
+    assert "Draw a digit" in page
+    for word in ("token", "openapi", "http:", "https:", "fetch(path"):
+        assert word not in page.replace('id="token', "").replace('$("token', "")[:2000]
+
+
+@pytest.mark.skipif(NODE is None, reason="needs Node")
+def test_node_reads_it_as_a_package(made: Path, test_digits: Digits, tmp_path: Path) -> None:
+    pixels = test_digits[0][:20]
+    (tmp_path / "rows").write_bytes(pixels.tobytes())
+    script = tmp_path / "use.mjs"
+    script.write_text(
+        f"""
+        import {{ load }} from {json.dumps((made / "digit.js").as_uri())};
+        import {{ readFileSync }} from "node:fs";
+        const digits = await load();
+        const made = digits.predict(new Uint8Array(readFileSync({json.dumps(str(tmp_path / "rows"))})));
+        console.log(JSON.stringify([digits.model, digits.labels, [...made]]));
+        """
+    )
+    done = subprocess.run([str(NODE), script], capture_output=True, text=True, check=True)
+    model, labels, probabilities = json.loads(done.stdout)
+    assert (model, labels) == ("mlp", [*"0123456789"])
+    expected = load(made / "mlp-int8.c").predict_proba(pixels)
+    np.testing.assert_array_equal(np.float32(probabilities).reshape(20, 10), expected)
+
+
+@pytest.fixture
+def page(made: Path) -> Iterator[Any]:
+    sync_api = pytest.importorskip("playwright.sync_api")
+    if CHROMIUM is None:
+        pytest.skip("needs chromium: apt-get install chromium")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        context = browser.new_context(offline=True)
+        page, errors = context.new_page(), []
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto((made / "mlp-int8.html").as_uri())
+        page.wait_for_selector("#gallery button")
+        yield page
+        browser.close()
+        assert not errors
+
+
+def test_a_seven_drawn_on_the_page_from_a_file_is_read(page: Any) -> None:
+    box = page.locator("#paper").bounding_box()
+    places = [
+        (box["x"] + x * box["width"], box["y"] + y * box["height"])
+        for x, y in ((0.3, 0.25), (0.7, 0.25), (0.45, 0.8))
+    ]
+    page.mouse.move(*places[0])
+    page.mouse.down()
+    for place in places[1:]:
+        page.mouse.move(*place, steps=8)
+    page.mouse.up()
+    page.wait_for_function("document.querySelector('.digit').textContent === '7'")
+
+
+def test_fifty_pictures_are_answered_as_by_the_runtime(
+    page: Any, made: Path, test_digits: Digits
+) -> None:
+    expected = load(made / "mlp-int8.c").predict(test_digits[0][:50])
+    for digit, label in zip(test_digits[0][:50], expected, strict=True):
+        stream = io.BytesIO()
+        Image.fromarray(digit.reshape(28, 28)).save(stream, "PNG")
+        file = {"name": "a.png", "mimeType": "image/png", "buffer": stream.getvalue()}
+        page.get_by_role("button", name="Clear").click() if page.locator(
+            "#clear"
+        ).is_enabled() else None
+        page.set_input_files("#file", file)
+        page.wait_for_function(
+            f"document.querySelector('.digit').textContent === '{label}'", timeout=5000
+        )
+
+
+def test_a_missing_compiler_is_named(mlp: Path, digits: Digits, monkeypatch: Any) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(DigitError, match="digit-toolkit\\[wasm\\]"):
+        wasm.int8(Network.load(mlp), digits[0][:10])
