@@ -76,21 +76,22 @@ def test_damaged_and_foreign_files_are_refused(made: Path, tmp_path: Path, forma
 def test_the_page_says_nothing_of_a_server(made: Path) -> None:
     page = (made / "mlp-int8.html").read_text()
     assert "Draw a digit" in page
-    for word in ("token", "openapi", "http:", "https:", "fetch(path"):
-        assert word not in page.replace('id="token', "").replace('$("token', "")[:2000]
+    for word in ("openapi", "http:", "https:", '<link rel="stylesheet', "src="):
+        assert word not in page
 
 
 @pytest.mark.skipif(NODE is None, reason="needs Node")
 def test_node_reads_it_as_a_package(made: Path, test_digits: Digits, tmp_path: Path) -> None:
     pixels = test_digits[0][:20]
-    (tmp_path / "rows").write_bytes(pixels.tobytes())
+    rows = tmp_path / "rows"
+    rows.write_bytes(pixels.tobytes())
     script = tmp_path / "use.mjs"
     script.write_text(
         f"""
         import {{ load }} from {json.dumps((made / "digit.js").as_uri())};
         import {{ readFileSync }} from "node:fs";
         const digits = await load();
-        const made = digits.predict(new Uint8Array(readFileSync({json.dumps(str(tmp_path / "rows"))})));
+        const made = digits.predict(new Uint8Array(readFileSync({json.dumps(str(rows))})));
         console.log(JSON.stringify([digits.model, digits.labels, [...made]]));
         """
     )
@@ -140,9 +141,8 @@ def test_fifty_pictures_are_answered_as_by_the_runtime(
         stream = io.BytesIO()
         Image.fromarray(digit.reshape(28, 28)).save(stream, "PNG")
         file = {"name": "a.png", "mimeType": "image/png", "buffer": stream.getvalue()}
-        page.get_by_role("button", name="Clear").click() if page.locator(
-            "#clear"
-        ).is_enabled() else None
+        if page.locator("#clear").is_enabled():
+            page.get_by_role("button", name="Clear").click()
         page.set_input_files("#file", file)
         page.wait_for_function(
             f"document.querySelector('.digit').textContent === '{label}'", timeout=5000

@@ -28,8 +28,10 @@ def read(content: bytes, keras_layers: Mapping[str, str]) -> Int8Network:
         except ValueError as error:
             tensors = [*operator.outputs, *operator.inputs]
             layer = _layer([reader.graph.name(int(t)) for t in tensors if t >= 0], keras_layers)
-            what = f"its layer {layer}" if layer else f"the operator {operator_name}"
-            raise ConversionError(f"c has no way to write {what}: {error}") from error
+            what = f"its layer {layer}" if layer else "a part of the network"
+            raise ConversionError(
+                f"c has no way to write {what}: {error} (TFLite's {operator_name})"
+            ) from error
     if reader.scores is None:
         raise ConversionError("c has no way to write a network that does not end in softmax")
     sizes = {step.output: layers.size(reader.graph, step.output) for step in reader.steps}
@@ -76,7 +78,7 @@ class Reader:
             layers.READERS[name](self, operator)
             self._done.add(int(operator.outputs[0]))
         else:
-            raise ValueError(f"the operator {name}")
+            raise ValueError("there is no such kernel")
 
     def value(self, tensor: int) -> int:
         """Return the number of the value in which `tensor` lies, which is computed by now.
@@ -158,6 +160,8 @@ def _layer(tensors: list[str], keras_layers: Mapping[str, str]) -> str | None:
     for tensor in tensors:
         for name in tensor.split(";"):
             for part in reversed(name.split("/")):
-                if part in keras_layers:
-                    return f"{part!r} ({keras_layers[part]})"
+                # The converter counts the layers of a name: "conv2d_1" becomes "conv2d_1_1".
+                for own in (part.rpartition("_")[0], part):
+                    if own in keras_layers:
+                        return f"{own!r} ({keras_layers[own]})"
     return None

@@ -64,10 +64,7 @@ def beside(content: bytes, model: str, classes: int) -> Mapping[str, bytes]:
         "type": "module",
         "main": "./digit.js",
         "types": "./digit.d.ts",
-        "exports": {
-            ".": {"types": "./digit.d.ts", "default": "./digit.js"},
-            f"./{file}": f"./{file}",
-        },
+        "exports": {".": main, f"./{file}": f"./{file}"},
         "files": ["digit.js", "digit.d.ts", file],
         "sideEffects": False,
     }

@@ -10,7 +10,7 @@ static int32_t digit_dot(const int8_t *a, const int8_t *b, int32_t count, int32_
         memcpy(&x, a, 4);
         memcpy(&w, b, 4);
         sum = __smlad(__sxtb16(x), __sxtb16(w), sum);
-        sum = __smlad(__sxtb16(__ror(x, 8)), __sxtb16(__ror(w, 8)), sum);
+        sum = __smlad(__sxtb16(x >> 8), __sxtb16(w >> 8), sum);
     }
     for (; count > 0; count--)
         sum += *a++ * *b++;
