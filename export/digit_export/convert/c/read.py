@@ -137,7 +137,7 @@ class Reader:
             raise ValueError("it computes with other numbers than int8")
         count = layers.size(self.graph, tensor)
         values = elementwise.table(self.graph.model, operators, list(self._renamed.items()))
-        fields = {"count": count, "values": values}
+        fields: dict[str, int | Array] = {"count": count, "values": values}
         if root == self.graph.input:
             self.add("pixels", (PIXELS_VALUE,), tensor, fields)
         else:

@@ -58,7 +58,8 @@ def multipliers(source: float, weights: Array, result: float) -> dict[str, Array
 
 def half_away(values: Array) -> Array:
     """Round halves away from zero, as C's round does."""
-    return np.trunc(values + np.copysign(values.dtype.type(0.5), values))
+    rounded: Array = np.trunc(values + np.copysign(values.dtype.type(0.5), values))
+    return rounded
 
 
 def limits(activation: str, made: Quantization) -> dict[str, int]:
