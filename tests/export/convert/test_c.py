@@ -1,5 +1,6 @@
 """`digit-export --format c`: C99 for microcontrollers, compiled and run here."""
 
+import importlib.util
 import os
 import re
 import shutil
@@ -255,9 +256,23 @@ def test_a_program_is_only_run_when_it_is_asked_for(
     assert "mlp-int8.c" not in unasked.stdout
 
 
+def test_zig_compiles_where_no_other_compiler_is(
+    with_c: Run, test_digits: Digits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("ziglang")
+    path = with_c.directory / "c" / "mlp-int8.c"
+    expected = load(path).predict_proba(test_digits[0][:100])
+    monkeypatch.setenv("PATH", "")
+    np.testing.assert_array_equal(load(path).predict_proba(test_digits[0][:100]), expected)
+
+
 def test_without_a_compiler_it_says_what_is_missing(
     copy: Path, run_export: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    there = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "ziglang" else there(name)
+    )
     monkeypatch.setenv("PATH", "")
     with pytest.raises(EngineNotInstalledError, match="need a C compiler: cc, gcc, clang"):
         engine_for("c")
