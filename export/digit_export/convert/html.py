@@ -24,10 +24,6 @@ _NEEDLESS: Final = (
     r'<link rel="stylesheet"[^>]*>\n',
     r'<script src="app.js"[^>]*></script>\n',
 )
-# What app.js looks for, but nobody is to see here.
-_HIDDEN: Final = (
-    '<div hidden><form id="token-form"><input id="token"></form><div id="choices"></div></div>\n'
-)
 _IMPORT: Final = re.compile(r'^import (\* as \w+|\{[^}]*\}) from "\./([\w-]+)\.js";$', re.M)
 _EXPORT: Final = re.compile(r"^export (?:async )?(?:function|class|const) (\w+)", re.M)
 
@@ -64,7 +60,7 @@ def _page(samples: Pixels) -> str:
     )
     script = f'<script type="module">\n{_script()}</script>\n'
     page = page.replace("</head>", f"{style}</head>")
-    return page.replace("</body>", f"{_HIDDEN}{data}{script}</body>")
+    return page.replace("</body>", f"{data}{script}</body>")
 
 
 def _script() -> str:
@@ -76,6 +72,7 @@ def _script() -> str:
         "predictor": files("digit_export.convert.wasm").joinpath("predictor.js").read_text("utf-8"),
         "paper": _static("paper.js"),
         "answers": _static("answers.js"),
+        "compare": _static("compare.js"),
         "app": _static("app.js"),
     }
     return "\n".join(_as_function(name, text) for name, text in modules.items())
