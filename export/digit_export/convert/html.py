@@ -54,7 +54,7 @@ def _page(samples: Pixels) -> str:
     data = "".join(
         f'<script id="{name}" type="application/octet-stream">{text}</script>\n'
         for name, text in (
-            ("samples", base64.b64encode(samples.tobytes()).decode()),
+            ("sample-digits", base64.b64encode(samples.tobytes()).decode()),
             ("model", ""),
         )
     )

@@ -4,10 +4,9 @@ import hashlib
 import importlib.metadata
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any, Final
 
-from digit_export.convert.targets import REVISION, Target
+from digit_export.convert.targets import REVISION, Target, limits
 from digit_export.keras_model.find import Source
 from digit_export.parity.calibration_rows import CALIBRATION_ROWS
 
@@ -41,7 +40,13 @@ def fingerprint(source: Source, target: Target, data: Mapping[str, str], seed: i
         "revision": REVISION,
         "model": source.sha256,
         "validation_rows": source.validation_rows,
-        "target": {**asdict(target), "exporter": _lasting(target.exporter)},
+        "target": {
+            "format": target.format,
+            "precision": target.precision,
+            "exporter": _lasting(target.exporter),
+            "gate": limits(target.gate),
+            "calibrated": target.calibrated,
+        },
         "calibration": [CALIBRATION_ROWS, seed] if target.calibrated else None,
         "data": dict(data),
         "tools": tools(),

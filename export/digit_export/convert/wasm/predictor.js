@@ -19,7 +19,7 @@ export async function models() {
 }
 
 export async function samples() {
-  const all = bytesOf("samples");
+  const all = bytesOf("sample-digits");
   return Array.from({ length: all.length / 784 }, (_, i) => [...all.slice(784 * i, 784 * (i + 1))]);
 }
 
