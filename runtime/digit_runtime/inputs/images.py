@@ -44,6 +44,10 @@ class Found:
     others: int
 
 
+# The share of a drawing's pixels that have exactly the ground's grey.
+_CLEAN: Final = 0.9
+
+
 def from_image(image: "str | Path | bytes | Image.Image") -> Pixels:
     """Return the digit in an image file, its bytes or a Pillow image, as uint8 ``[784]``.
 
@@ -75,7 +79,14 @@ def find_digit(image: "str | Path | bytes | Image.Image") -> Found:
     with explained(name, "an image"):
         found = main_digit(picture.grey)
     if found is None:
-        raise PixelsError(f"{name}: has no ink that could be a digit")
+        # A stroke just begun on clean paper, as on digit-serve's page: a drawing has few greys.
+        values, counts = np.unique(grey, return_counts=True)
+        if counts[values == np.median(grey)].sum() < _CLEAN * grey.size:
+            raise PixelsError(f"{name}: has no ink that could be a digit")
+        try:
+            return Found(centre(grey).reshape(PIXELS), 0)
+        except PixelsError as error:
+            raise PixelsError(f"{name}: {error}") from error
     return Found(found[0].reshape(PIXELS), found[1])
 
 

@@ -325,7 +325,11 @@ def test_the_doctor_measures_anew_and_shows_it(
     assert len(runs) == 1
     measure(onnxruntime=None)
     models = json.loads(run(doctor, *options, "--json").stdout)["models"]
-    assert [(m["model"], m["engine"]) for m in models] == [("cnn", "litert"), ("mlp", "litert")]
+    assert [(m["model"], m["engine"]) for m in models] == [
+        ("cnn", "litert"),
+        ("mlp", "litert"),
+        ("tiny", "litert"),
+    ]
     assert [(m["engine"], m["images_per_s"], m["failure"]) for m in models[0]["measured"]] == [
         ("onnxruntime", None, "it crashed"),
         ("litert", 3000.0, None),
