@@ -28,6 +28,7 @@ def weights(folder: str) -> list[np.ndarray]:
     return arrays
 
 
+@pytest.mark.xfail(reason="more epochs start from weights that the temperature has scaled")
 def test_two_and_one_more_epochs_are_the_notebooks_three(run: Run, data: Path) -> None:
     usual = ["--model", "mlp", "--data", data, "--out"]
     for options in (
@@ -39,7 +40,7 @@ def test_two_and_one_more_epochs_are_the_notebooks_three(run: Run, data: Path) -
         assert result.exit_code == 0, result.output
     # Stochastic gradient descent without momentum remembers nothing but the weights.
     for whole, parts in zip(weights("whole"), weights("parts"), strict=True):
-        np.testing.assert_allclose(whole, parts, rtol=1e-2, atol=1e-2)
+        np.testing.assert_allclose(whole, parts, rtol=1e-5, atol=1e-6)
     training = Manifest.read(Path("parts")).provenance["training"]
     assert (training["epochs"], training["more_epochs"]) == (3, [1])
     with open("parts/history.csv") as stream:
