@@ -28,7 +28,6 @@ def weights(folder: str) -> list[np.ndarray]:
     return arrays
 
 
-@pytest.mark.xfail(reason="more epochs start from weights that the temperature has scaled")
 def test_two_and_one_more_epochs_are_the_notebooks_three(run: Run, data: Path) -> None:
     usual = ["--model", "mlp", "--data", data, "--out"]
     for options in (

@@ -8,7 +8,7 @@ import keras
 from digit_runtime.errors import ManifestError, ModelNotFoundError, PixelsError
 from digit_runtime.models.manifest import MANIFEST_NAME, Manifest, sha256_of
 
-from digit_train.training import history
+from digit_train.training import history, temperature
 from digit_train.training.recipes import RECIPES, Recipe
 
 
@@ -28,6 +28,8 @@ class Finished:
     first: int
     added: tuple[int, ...]
     data_sha256: str
+    logit_gain: float = 1.0
+    """What its logits were multiplied by when it was calibrated; training knows nothing of it."""
 
     @classmethod
     def read(cls, folder: Path) -> "Finished":
@@ -49,6 +51,7 @@ class Finished:
                 int(training["epochs"]) - sum(added),
                 added,
                 str(training["data"]["sha256"]),
+                float(training.get("logit_gain", 1.0)),
             )
             found.recipe(1)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -82,6 +85,8 @@ class Finished:
         """
         path = self.folder / "model.keras"
         try:
-            return keras.saving.load_model(path), history.read_csv(self.folder / "history.csv")
+            model = keras.saving.load_model(path)
+            temperature.apply(model, 1 / self.logit_gain)
+            return model, history.read_csv(self.folder / "history.csv")
         except (OSError, ValueError, TypeError) as error:
             raise ModelNotFoundError(f"{self.folder}: cannot be gone on with: {error}") from error

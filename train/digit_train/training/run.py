@@ -89,7 +89,8 @@ def train(
         name, recipe, pixels, labels, seed, checkpoint, resume, report, start, taught_by
     )
     model = models.folded(model)
-    if taught_by and recipe.start and recipe.start_share:
+    # What is gone on with has been averaged already.
+    if taught_by and recipe.start and recipe.start_share and not finished:
         models.average(model, taught_by.member(recipe.start), recipe.start_share)
     gain = temperature.calibrate(model, pixels, labels, fit.split(recipe, len(pixels)))
     held_out = _held_out(model, pixels, labels, fit.split(recipe, len(pixels)))
@@ -100,7 +101,7 @@ def train(
         **({"more_epochs": [*finished.added, epochs or 1]} if finished else {}),
         "data": identity["data"],
         **({"teacher": identity["teacher"]} if taught_by else {}),
-        "logit_gain": round(gain, 6),
+        "logit_gain": gain,
         "validation_rows": len(pixels) - fit.split(recipe, len(pixels)),
         "validation_accuracy": epochs_done[-1].val_accuracy,
         "held_out": held_out.as_json(),
