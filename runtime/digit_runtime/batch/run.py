@@ -12,6 +12,7 @@ from typing import Final
 
 from digit_runtime.batch.errors import ClusterError
 from digit_runtime.batch.job import Job, Outcome, Record
+from digit_runtime.batch.last_words import last_words
 from digit_runtime.batch.ledger import Ledger
 from digit_runtime.batch.parts import BadRow, Part
 from digit_runtime.batch.places import ERRORS, Folder
@@ -28,6 +29,10 @@ from digit_runtime.terminal import progress, track
 ERRORS_FILE: Final = "_errors.csv"
 # Reading footers and counting lines is waiting for a disk or a network.
 _PLANNERS: Final = 8
+_ENDED_BY_RAY: Final = (
+    "Error: Ray lost a process of its own and ended the run; what was scored is kept, the same "
+    "command goes on\n"
+)
 
 
 @dataclass(frozen=True)
@@ -157,11 +162,15 @@ def _score(
 
     wished = settings.workers and min(settings.workers, len(todo))
     cpus = max(settings.threads, wished * settings.threads if wished else usable_cpus())
-    with connected(settings.address, cpus) as cpus:
+    with last_words(_ENDED_BY_RAY) as say, connected(settings.address, cpus) as cpus:
         workers = _workers(cpus, wished, settings.threads, len(todo))
         # Closed while Ray is there: after an error nothing must go on, or start it again.
         with closing(score_all(todo, job, model, workers)) as outcomes:
-            return workers, _gather(outcomes, todo, records, errors)
+            try:
+                return workers, _gather(outcomes, todo, records, errors)
+            except DigitError as error:
+                say(f"Error: {error}\n")
+                raise
 
 
 def _workers(cpus: int, wished: int | None, threads: int, parts: int) -> int:
