@@ -20,6 +20,11 @@ from digit_export.card.strangers import measure
 from digit_export.card.text import CARD_NAME, CONFUSION, HARDEST, text
 
 
+def written(directory: Path) -> list[Path]:
+    """Return the files that `write` writes."""
+    return [directory / name for name in (CARD_NAME, CONFUSION, HARDEST, MANIFEST_NAME)]
+
+
 def write(
     directory: Path,
     pixels: Pixels,

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 from digit_runtime.commands.command import DigitCommand
+from digit_runtime.commands.outputs import refuse_overwriting
 from digit_train.commands import options
 
 
@@ -45,15 +46,20 @@ def card(model: str, data: Path, labels: Path, others: Path | None, artifacts: P
     from digit_runtime.models.folder import model_names
     from digit_runtime.models.manifest import sha256_of
 
-    from digit_export.card.run import write
+    from digit_export.card.run import write, written
 
     beside = data.parent / "others"
     others = others or (beside if beside.is_dir() else None)
 
+    names = model_names(artifacts) if model == "all" else [model]
+    refuse_overwriting(
+        {"--artifacts": [path for name in names for path in written(artifacts / name)]},
+        [data, labels],
+    )
     pixels, answers = read_csv(data)[0], read_labels(labels)
     if len(pixels) != len(answers):
         raise PixelsError(f"{labels}: has {len(answers):,} rows, {data} has {len(pixels):,}")
-    for name in model_names(artifacts) if model == "all" else [model]:
+    for name in names:
         path = write(
             artifacts / name,
             pixels,

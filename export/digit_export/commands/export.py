@@ -1,12 +1,15 @@
 """The `digit-export` command."""
 
 import json
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from digit_runtime.commands.command import DigitCommand
 from digit_runtime.commands.options import as_json
+from digit_runtime.commands.outputs import refuse_overwriting
 from digit_train.commands import options
 
 from digit_export.commands import class_names as class_names_option
@@ -14,6 +17,9 @@ from digit_export.commands import scale as scale_option
 from digit_export.commands import tolerance
 from digit_export.convert.targets import LIMITS, formats, precisions
 from digit_export.keras_model.scale import PixelRange
+
+if TYPE_CHECKING:
+    from digit_export.keras_model.find import Source
 
 
 @click.command(
@@ -118,6 +124,7 @@ def export(
     from digit_export.keras_model.find import find
     from digit_export.parity.rows import Data
     from digit_export.publish.outcome import NOT_PUBLISHED
+    from digit_export.publish.publish import written
     from digit_export.report import page, table
 
     if (test_data is None) != (test_labels is None):
@@ -131,6 +138,15 @@ def export(
         raise click.UsageError("--class-names and --scale are of one model: give --model")
     targets = tolerance.apply(select(format_, precision), limits)
     found = find(model, artifacts, class_names, scale, replace)
+    refuse_overwriting(
+        {
+            "--artifacts": [
+                *(path for source in found for path in written(source, targets)),
+                *(path for folder in _folders(found) for path in page.written(folder)),
+            ]
+        },
+        [data, *(test or ()), *(source.path for source in found)],
+    )
     rows = Data(data, test)
     documents, missed = [], 0
     for source in found:
@@ -142,7 +158,7 @@ def export(
             click.echo(f"{table.as_table(source, outcomes)}\n")
             for text in table.layers(outcomes):
                 click.echo(f"{text}\n")
-    pages = [page.write(folder) for folder in dict.fromkeys(s.directory.parent for s in found)]
+    pages = [page.write(folder) for folder in _folders(found)]
     if as_json:
         click.echo(json.dumps({"schema": 1, "models": documents}, indent=2))
     if missed:
@@ -153,6 +169,10 @@ def export(
         for path in filter(None, pages):
             click.echo(f"what changed, and whether that could be chance: {path}\n")
         click.echo(table.next_steps(found, *(test or (_unlabelled(data), None))))
+
+
+def _folders(found: "Sequence[Source]") -> list[Path]:
+    return list(dict.fromkeys(source.directory.parent for source in found))
 
 
 def _unlabelled(data: Path) -> Path | None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 from digit_runtime.commands.command import DigitCommand
+from digit_runtime.commands.outputs import refuse_overwriting
 from digit_train.commands import options
 
 
@@ -38,19 +39,19 @@ def keras_predict(
     TensorFlow.
     """
     from digit_runtime.contract import DIGITS
-    from digit_runtime.errors import OutputError, PixelsError
+    from digit_runtime.errors import PixelsError
     from digit_runtime.inputs.kaggle_csv import read_labels
     from digit_runtime.inputs.open import read_pixels
+    from digit_runtime.inputs.several import files_named
     from digit_runtime.predicting.score import score
     from digit_runtime.storage.atomic import writing
 
     from digit_export.keras_model.find import MODEL_NAME, find
     from digit_export.keras_model.network import Network
 
-    if output.exists() and output.resolve() in {p.resolve() for p in (data, labels) if p}:
-        raise OutputError(f"{output}: is an input, which would be lost; give another --output")
     path = Path(model) / MODEL_NAME
     (source,) = find(str(path) if path.is_file() else model, artifacts)
+    refuse_overwriting({"-o": output}, [*files_named([data]), labels, source.path])
     names = source.labels or DIGITS
     pixels, own = read_pixels(data, names)
     answers = read_labels(labels, names) if labels else own

@@ -49,6 +49,15 @@ class NewFile:
         )
 
 
+def written(source: Source, targets: Sequence[Target]) -> list[Path]:
+    """Return the files that `publish` writes, whatever comes of the targets."""
+    names = [target.path(source.name) for target in targets]
+    return [
+        source.directory / name
+        for name in (*names, REFERENCE_NAME, EVIDENCE_NAME, CARD_NAME, MANIFEST_NAME)
+    ]
+
+
 def ensure_writable(directory: Path) -> None:
     """Raise OutputError now rather than after minutes of work."""
     try:

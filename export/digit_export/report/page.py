@@ -30,6 +30,13 @@ _COLUMNS: Final = (
 )  # fmt: skip
 
 
+def written(folder: Path) -> list[Path]:
+    """Return the files that `write` writes."""
+    models = [path.parent for path in folder.glob(f"*/{MANIFEST_NAME}")]
+    lists = [model / name for model in models for name in (flips.FLIPS_CSV, flips.FLIPS_PICTURE)]
+    return [folder / PAGE_NAME, *lists]
+
+
 def write(folder: Path) -> Path | None:
     """Write the page about all models of `folder` that have evidence; None if none has.
 

@@ -10,6 +10,7 @@ import click
 
 from digit_runtime.commands import options
 from digit_runtime.commands.command import DigitCommand
+from digit_runtime.commands.outputs import refuse_overwriting
 from digit_runtime.terminal import native_stderr_silenced
 
 _SHOWN: Final = 5
@@ -105,7 +106,13 @@ def batch(
         )
     from digit_runtime.batch.resume import classifier_for
     from digit_runtime.batch.run import Settings, run
+    from digit_runtime.models.folder import files_behind
 
+    if "://" not in output:
+        folder = Path(output)
+        # A file that lies in the results would be taken for one of them.
+        files = [folder, *(folder / Path(name).name for name in inputs if "://" not in name)]
+        refuse_overwriting({"-o": files}, [*inputs, *files_behind(model, artifacts)])
     with native_stderr_silenced():
         classifier = classifier_for(
             output,

@@ -11,6 +11,7 @@ from digit_runtime.commands import compare_options, options
 from digit_runtime.commands.command import DigitCommand
 from digit_runtime.commands.compare_options import QUICK, USUAL
 from digit_runtime.commands.merge import merge
+from digit_runtime.commands.outputs import refuse_overwriting
 from digit_runtime.terminal import terminal_width
 
 if TYPE_CHECKING:
@@ -70,11 +71,13 @@ def compare(
     from digit_runtime.comparison import candidates, exam, goals, plot, run
     from digit_runtime.comparison.measured import Plan
     from digit_runtime.models import reference
-    from digit_runtime.models.folder import artifacts_folder, model_names
+    from digit_runtime.models.folder import artifacts_folder, files_behind, model_names
 
     amount = QUICK if quick else USUAL
     folder = artifacts_folder(artifacts)
     names = models or tuple(model_names(folder))
+    files = [file for name in names for file in files_behind(name, folder)]
+    refuse_overwriting({"--plot": picture}, [data, labels, baseline, *files])
     chosen = candidates.candidates(names, folder, engines)
     if with_keras:
         chosen += candidates.keras_candidates(names, folder, keras_python)

@@ -106,10 +106,19 @@ def predict(
     from digit_runtime.errors import OutputError, PixelsError
     from digit_runtime.inputs.kaggle_csv import read_labels
     from digit_runtime.inputs.prefetch import prefetch
-    from digit_runtime.inputs.several import Several
+    from digit_runtime.inputs.several import Several, files_named
     from digit_runtime.loading.load import load
+    from digit_runtime.models.folder import files_behind
+    from digit_runtime.predicting.hardest import CSV_NAME, PICTURE_NAME, Hardest
 
-    refuse_overwriting({"-o": output, "--probabilities": probabilities}, [*inputs, labels, model])
+    refuse_overwriting(
+        {
+            "-o": output,
+            "--probabilities": probabilities,
+            "--hardest": hardest and [hardest / CSV_NAME, hardest / PICTURE_NAME],
+        },
+        [*files_named(inputs), labels, *files_behind(model, artifacts)],
+    )
     if str(output) == "-" and sys.stdout is None:
         raise OutputError("standard output: is closed; nothing can be written to it")
     start = time.perf_counter()
@@ -160,7 +169,6 @@ def predict(
                 "and its card say how far it may be from its Keras model",
                 err=True,
             )
-        from digit_runtime.predicting.hardest import Hardest
         from digit_runtime.predicting.run import AnswersError
         from digit_runtime.predicting.run import predict as predict_all
         from digit_runtime.predicting.submission import Submission

@@ -8,6 +8,7 @@ import click
 
 from digit_runtime.commands import options
 from digit_runtime.commands.command import DigitCommand
+from digit_runtime.commands.outputs import refuse_overwriting
 from digit_runtime.terminal import native_stderr_silenced
 
 
@@ -54,6 +55,7 @@ def read(
     """
     from digit_runtime.errors import DigitError
     from digit_runtime.loading.load import load
+    from digit_runtime.models.folder import files_behind
     from digit_runtime.reading.answers import Answer, as_csv
     from digit_runtime.reading.files import pictures_of
     from digit_runtime.reading.run import Shown, read_file
@@ -61,12 +63,12 @@ def read(
     from digit_runtime.terminal import track
 
     files = pictures_of(pictures)
-    shown = Shown(show, [file for file in files if isinstance(file, str)]) if show else None
-    if output is not None and any(
-        isinstance(file, str) and file != "-" and output.exists() and output.samefile(file)
-        for file in files
-    ):
-        raise click.UsageError(f"{output} is one of the pictures; name another file for -o")
+    named = [file for file in files if isinstance(file, str)]
+    shown = Shown(show, named) if show else None
+    refuse_overwriting(
+        {"-o": output, "--show": [shown.path(file) for file in named] if shown else None},
+        [*named, *files_behind(model, artifacts)],
+    )
     with native_stderr_silenced():
         classifier = load(
             model,

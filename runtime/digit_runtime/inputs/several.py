@@ -1,7 +1,7 @@
 """Several files of digits as one: opened one after another, while those before are worked on."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -51,6 +51,19 @@ class Several:
                 self.opened.append(self._open.enter_context(open_pixels(path, None)))
             for task in oriented(self.opened[number].tasks, invert, transpose):
                 yield partial(_numbered, number, task)
+
+
+def files_named(paths: Sequence[Path]) -> list[Path]:
+    """Return all files that may be read where `paths` are the inputs; folders hold some."""
+    endings = (*SUFFIXES, *IMAGES)
+    found: list[Path] = []
+    for path in paths:
+        inside: list[Path] = []
+        if path.is_dir():
+            with suppress(OSError):  # Whoever opens it says what is wrong.
+                inside = [file for file in path.iterdir() if file.name.lower().endswith(endings)]
+        found += inside or [path]
+    return found
 
 
 def _numbered(number: int, task: Task) -> tuple[int, Batch]:

@@ -1,6 +1,7 @@
 """Find a model file: by name through its manifest, or by path."""
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -84,6 +85,17 @@ def model_directory(model: str | Path, artifacts: Path) -> Path:
     """Return the directory of `model`: that path if a model lies there, else by name."""
     given = Path(model)
     return given if (given / MANIFEST_NAME).is_file() else artifacts / model
+
+
+def files_behind(model: str | Path, artifacts: Path | None = None) -> list[Path]:
+    """Return what is read where `model` is named: that file, or a manifest and what it lists."""
+    directory = model_directory(model, artifacts_folder(artifacts))
+    if not (directory / MANIFEST_NAME).is_file():
+        return [Path(model)]
+    files: list[Path] = []
+    with suppress(DigitError):  # A damaged manifest lists nothing; whoever reads it, says so.
+        files = [directory / entry.path for entry in Manifest.read(directory).files]
+    return [directory / MANIFEST_NAME, *files]
 
 
 def files_of(directory: Path, format: str | None = None) -> list[FoundFile]:

@@ -10,6 +10,7 @@ from digit_runtime.inputs.page.read import Model, read_page
 from digit_runtime.inputs.pictures import open_pictures
 from digit_runtime.reading.answers import Answer
 from digit_runtime.storage.atomic import writing
+from digit_runtime.storage.places import same_file
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -21,20 +22,21 @@ class Shown:
     def __init__(self, target: Path, files: list[str]) -> None:
         self._target = target
         self._folder = target.is_dir() or len(files) > 1 or not target.suffix
-        self._inputs = {Path(file).resolve() for file in files}
+        self._inputs = [Path(file) for file in files if file != "-"]
         self._written: set[Path] = set()
+
+    def path(self, file: str, number: int = 1) -> Path:
+        """Return where that page of `file` goes, unless another was written there."""
+        stem = "standard-input" if file == "-" else Path(file).stem
+        path = self._target / f"{stem}-read.png" if self._folder else self._target
+        return path if number == 1 else path.with_name(f"{path.stem}-{number}{path.suffix}")
 
     def write(self, image: "Image.Image", file: str, number: int) -> None:
         """Write an annotated page of `file`."""
-        stem = "standard-input" if file == "-" else Path(file).stem
-        path = self._target
-        if self._folder:
-            path = self._target / f"{stem}-read.png"
-        if number > 1:
-            path = path.with_name(f"{path.stem}-{number}{path.suffix}")
+        path = self.path(file, number)
         while path in self._written:
             path = path.with_name(f"{path.stem}-{path.suffix}")
-        if path.resolve() in self._inputs:
+        if any(same_file(path, one) for one in self._inputs):
             raise OutputError(f"{path}: is one of the pictures; name another file for --show")
         self._written.add(path)
         form = {".jpg": "JPEG", ".jpeg": "JPEG"}.get(path.suffix.lower(), "PNG")

@@ -49,7 +49,7 @@ def test_the_annotated_picture_is_as_large_and_never_an_input(run: Run, tmp_path
     with Image.open(tmp_path / "a.png") as before, Image.open(tmp_path / "b.png") as after:
         assert before.size == after.size
     refused = run(read, "a.png", "--show", "a.png", *FAST)
-    assert refused.exit_code == 1 and "one of the pictures" in refused.stderr
+    assert refused.exit_code == 2 and "which is read" in refused.stderr
     assert run(read, "a.png", "-o", "a.png", *FAST).exit_code == 2
     assert (tmp_path / "a.png").read_bytes() == NUMBER.read_bytes()
 

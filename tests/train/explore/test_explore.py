@@ -113,6 +113,19 @@ def test_row_that_is_not_there_is_an_error(
     assert not Path("report").exists()
 
 
+def test_only_pictures_of_an_earlier_report_are_removed(
+    train: Path, run: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "r").mkdir()
+    (tmp_path / "r" / "digit-1.png").write_bytes(b"somebody's own")
+    run(data, "explore", train, "--out", "r", "--row", 2)
+    run(data, "explore", train, "--out", "r", "--row", 2, "--row", 3)
+    assert (tmp_path / "r" / "digit-1.png").read_bytes() == b"somebody's own"
+    assert {path.name for path in (tmp_path / "r").glob("digit*.png")} == {
+        *("digit-1.png", "digit-2.png", "digit-3.png")
+    }
+
+
 def test_several_rows_are_drawn_and_the_first_rows_shown(train: Path, run: Run) -> None:
     assert run(data, "explore", train, "--out", "r").exit_code == 0
     result = run(data, "explore", train, "--out", "r", "--row", 1, "--row", 50)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 from digit_runtime.commands.command import DigitCommand, DigitGroup
+from digit_runtime.commands.outputs import refuse_overwriting
 from digit_runtime.terminal import table
 
 from digit_train.commands import options
@@ -120,9 +121,10 @@ def explore(csv: Path, out: Path, rows: tuple[int, ...], as_json: bool) -> None:
     """
     from digit_runtime.errors import PixelsError
 
-    from digit_train.explore.page import write
+    from digit_train.explore.page import names, write
     from digit_train.explore.summary import read, summarise
 
+    refuse_overwriting({"--out": [out / name for name in names(rows)]}, [csv])
     digits = read(csv)
     count = len(digits.pixels)
     for row in rows:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 from digit_runtime.commands.command import DigitCommand
+from digit_runtime.commands.outputs import refuse_overwriting
 from digit_runtime.terminal import native_stderr_silenced
 
 from digit_train.commands import options
@@ -81,9 +82,10 @@ def train(
     The rows held out are scored: accuracy, confusions, and in held-out.csv and held-out.png
     those that were hardest.
     """
-    from digit_train.training.folder import holds_model, listed
+    from digit_train.training.folder import holds_model, listed, written
 
     out = out or Path("artifacts") / model
+    refuse_overwriting({"--out": [out, *written(out)]}, [data, teacher])
     if more_epochs:
         _refuse_beside_more_epochs(ctx)
         replace = replace or not listed(out)

@@ -1,6 +1,8 @@
 """The report of `digit-data explore`: pictures, and one HTML page that holds them."""
 
+import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from html import escape
 from importlib.resources import files
 from pathlib import Path
@@ -18,7 +20,13 @@ EXAMPLES: Final = "examples.png"
 MEANS: Final = "means.png"
 BALANCE: Final = "balance.png"
 DIGIT: Final = "digit.png"
-_DIGITS: Final = "digit*.png"
+_PICTURE: Final = re.compile(r'<img [^>]*src="([\w-]+\.png)"')
+
+
+def names(rows: Sequence[int]) -> list[str]:
+    """Return what the files of a report are called; `rows` are those to draw large."""
+    rows = rows or [1]
+    return [PAGE, EXAMPLES, MEANS, BALANCE, *(picture_of(row, rows) for row in rows)]
 
 
 def write(folder: Path, summary: Summary, digits: Digits, rows: Sequence[int]) -> list[Path]:
@@ -46,9 +54,10 @@ def write(folder: Path, summary: Summary, digits: Digits, rows: Sequence[int]) -
         figures[BALANCE] = pictures.class_balance(summary.counts)
     for name, figure in figures.items():
         pictures.save(figure, folder / name)
-    old = {MEANS, BALANCE, *(path.name for path in folder.glob(_DIGITS))}
-    for name in old - set(figures):
-        (folder / name).unlink(missing_ok=True)
+    # Only what an earlier report shows: the folder may hold other people's pictures.
+    with suppress(OSError, UnicodeDecodeError):
+        for name in set(_PICTURE.findall((folder / PAGE).read_text("utf-8"))) - set(figures):
+            (folder / name).unlink(missing_ok=True)
     template = Template(files("digit_train.explore").joinpath("explore.html").read_text("utf-8"))
     page = template.substitute(
         name=escape(Path(summary.file).name),

@@ -22,7 +22,14 @@ _MADE_OF_IT: Final = (
     "reference.npz",
     "c/digit_predict.h",
 )
-_TRAINED: Final = ("model.keras", "history.csv", "history.png", MANIFEST_NAME)
+_TRAINED: Final = (
+    "model.keras",
+    "history.csv",
+    "history.png",
+    "held-out.csv",
+    "held-out.png",
+    MANIFEST_NAME,
+)
 
 
 @contextmanager
@@ -68,6 +75,11 @@ def listed(folder: Path) -> list[Path]:
     with suppress(DigitError):
         names = [file.path for file in Manifest.read(folder).files] + names
     return [folder / name for name in names if name not in _TRAINED and (folder / name).is_file()]
+
+
+def written(folder: Path) -> list[Path]:
+    """Return the files that a training writes into a folder or, of an older model, removes."""
+    return [folder / name for name in _TRAINED] + listed(folder)
 
 
 def remove(files: list[Path]) -> None:
