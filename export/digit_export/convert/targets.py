@@ -43,7 +43,7 @@ class Target:
     """Whether "all" leaves it out: it needs what not every machine has."""
     beside: str = ""
     """``module:function``, a function from the file's bytes, the model's name and the number
-    of classes to files beside it, their bytes by name."""
+    of classes to files beside it, their bytes by path in its folder."""
 
     @property
     def name(self) -> str:

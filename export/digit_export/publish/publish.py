@@ -125,7 +125,7 @@ def _publish(
                 make = resolve_name(file.target.beside)
                 others = make(file.content, source.name, len(labels or DIGITS))
                 for other, content in others.items():
-                    stack.enter_context(replacing(path.with_name(other))).write_bytes(content)
+                    stack.enter_context(replacing(path.parent / other)).write_bytes(content)
         stack.enter_context(replacing(source.directory / REFERENCE_NAME)).write_bytes(reference)
         stack.enter_context(replacing(source.directory / EVIDENCE_NAME)).write_bytes(found)
         readme = stack.enter_context(replacing(source.directory / CARD_NAME))

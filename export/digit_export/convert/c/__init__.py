@@ -8,6 +8,7 @@ from typing import Final
 from digit_runtime.contract import Pixels
 
 from digit_export.convert import tflite
+from digit_export.convert.c.library import library
 from digit_export.convert.c.read import read
 from digit_export.convert.c.write import source
 from digit_export.keras_model.adapt import leaves
@@ -20,6 +21,10 @@ _HEADER: Final = """\
 #define DIGIT_PREDICT_H
 
 #include <stdint.h>
+
+#ifdef __AVR__
+#error "8-bit AVR boards have too little memory for this network"
+#endif
 
 #define DIGIT_CLASSES {classes}
 #define DIGIT_BUFFER_BYTES {buffer}
@@ -53,16 +58,22 @@ def int8(network: Network, calibration: Pixels) -> bytes:
     return source(found, network.model.name).encode()
 
 
-def beside(content: bytes, model: str, classes: int) -> Mapping[str, bytes]:
-    """Return the files beside the source: its header, and the way from a camera's picture."""
+def sources(content: bytes) -> Mapping[str, bytes]:
+    """Return the C files beside the source: its header, and the way from a camera's picture."""
     found = _SIZES.search(content.decode())
     assert found
     header = _HEADER.format(classes=found[1], buffer=found[2])
-    sources = files("digit_export.convert.c").joinpath("sources")
+    folder = files("digit_export.convert.c").joinpath("sources")
     return {
         "digit_predict.h": header.encode(),
         **{
-            name: sources.joinpath(name).read_bytes()
+            name: folder.joinpath(name).read_bytes()
             for name in ("digit_from_grey.c", "digit_from_grey.h")
         },
     }
+
+
+def beside(content: bytes, model: str, classes: int) -> Mapping[str, bytes]:
+    """Return the files beside the source, which make a library of its folder."""
+    others = sources(content)
+    return {**others, **library(model, content, others, classes)}

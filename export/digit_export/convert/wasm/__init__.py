@@ -41,7 +41,7 @@ def int8(network: Network, calibration: Pixels) -> bytes:
     with tempfile.TemporaryDirectory(prefix="digit-export-") as name:
         folder = Path(name)
         (folder / "model.c").write_bytes(source)
-        for file, content in c.beside(source, "", 0).items():
+        for file, content in c.sources(source).items():
             (folder / file).write_bytes(content)
         (folder / "exports.c").write_text(_text("exports.c"), "utf-8")
         sources = ("model.c", "digit_from_grey.c", "exports.c")
