@@ -38,6 +38,7 @@ def made(mlp: Path, digits: Digits, tmp_path_factory: pytest.TempPathFactory) ->
         for package in (c, wasm):
             if format == package.__name__.rpartition(".")[2]:
                 for name, text in package.beside(content, "mlp", 10).items():
+                    (folder / name).parent.mkdir(parents=True, exist_ok=True)
                     (folder / name).write_bytes(text)
     return folder
 
