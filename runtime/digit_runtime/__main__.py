@@ -3,10 +3,12 @@
 import sys
 
 from digit_runtime.commands.entry import COMMANDS, run
+from digit_runtime.terminal import end_without_output
 
 
 def main() -> None:
     """Run the command that the first argument names, or tell of all of them."""
+    end_without_output()
     name = sys.argv[1].removeprefix("digit-") if len(sys.argv) > 1 else "--help"
     if name == "--version":
         from digit_runtime import __version__

@@ -79,6 +79,12 @@ def native_stderr_silenced() -> Iterator[None]:
         os.close(saved)
 
 
+def end_without_output() -> None:
+    """End the program if its standard output is shut (``>&-``): nobody would get its answer."""
+    if sys.stdout is None:
+        sys.exit("Error: standard output: is closed; send it to a file, or to /dev/null")
+
+
 def terminal_width() -> int | None:
     """Return the characters in a line of standard output; None if that is no terminal."""
     import shutil

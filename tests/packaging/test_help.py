@@ -1,8 +1,12 @@
+import importlib
 import re
 import subprocess
 import sys
 
+import click
 import pytest
+from click.testing import CliRunner
+from digit_runtime.commands.command import DigitCommand, DigitGroup
 
 COMMANDS = {
     "digit-data": "digit_train.commands.data:data",
@@ -48,6 +52,28 @@ def test_the_entry_point_is_installed(command: str) -> None:
 
     (entry,) = entry_points(group="console_scripts", name=command)
     assert entry.value == COMMANDS[command]
+
+
+def subcommands(group: click.Command, words: str) -> list[tuple[str, click.Command]]:
+    found = [(words, group)]
+    for name, command in getattr(group, "commands", {}).items():
+        found += subcommands(command, f"{words} {name}")
+    return found
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_subcommand_has_help_and_version_and_says_errors_in_one_line(command: str) -> None:
+    module, attribute = COMMANDS[command].split(":")
+    if module.endswith("entry"):
+        module = module.replace("entry", attribute)
+    whole = getattr(importlib.import_module(module), attribute)
+    for words, one in subcommands(whole, command):
+        _, *rest = words.split()
+        assert isinstance(one, (DigitCommand, DigitGroup)), words
+        usage = CliRunner().invoke(whole, [*rest, "-h"], prog_name=command)
+        assert (usage.exit_code, usage.stderr) == (0, "") and words in usage.stdout
+        told = CliRunner().invoke(whole, [*rest, "--version"], prog_name=command)
+        assert told.exit_code == 0 and re.fullmatch(rf"{words} \d\S+\n", told.stdout), told.output
 
 
 @pytest.mark.parametrize("command", COMMANDS)

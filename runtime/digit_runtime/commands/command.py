@@ -2,17 +2,19 @@
 
 import errno
 import os
+import select
 import signal
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any, TypeVar
+from typing import Any, TextIO, TypeVar
 
 import click
 
 from digit_runtime.errors import DigitError
+from digit_runtime.terminal import end_without_output
 
 T = TypeVar("T")
 
@@ -32,6 +34,7 @@ class _Named:
     def main(self, *args: Any, **options: Any) -> Any:
         """Run as a program."""
         _fill_shut_streams()
+        end_without_output()
         return super().main(*args, **options)  # type: ignore[misc]
 
 
@@ -53,9 +56,15 @@ class DigitCommand(_Named, click.Command):
             click.echo("interrupted", err=True)
             ctx.exit(130)
         except OSError as error:
+            # Click ends a program silently that nobody listens to any more.
+            silent = error.errno == errno.EPIPE and (_unread(sys.stdout) or _unread(sys.stderr))
             # Of all files but the standard streams, a DigitError tells.
-            if error.filename is not None or error.errno in (None, errno.EPIPE):
+            if silent or error.filename is not None or error.errno is None:
                 raise
+            if isinstance(error, ConnectionError):
+                raise click.ClickException(
+                    f"the connection to another process broke: {error.strerror}; try again"
+                ) from error
             _discard_output()
             raise click.ClickException(
                 f"standard output: cannot be written: {error.strerror}"
@@ -90,13 +99,25 @@ def _fill_shut_streams() -> None:
     """Put something in place of standard streams that were shut (``2>&-``).
 
     Else the next file that is opened would get their number, and with it what C++
-    libraries print. Of standard input and output it is known that they are shut: they stay None.
+    libraries print. Of standard input it is known that it is shut: it stays None.
     """
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
         os.set_inheritable(descriptor, True)
     os.close(descriptor)
     if sys.stderr is None:
         sys.stderr = open(os.devnull, "w")
+
+
+def _unread(stream: TextIO) -> bool:
+    """Return whether a standard stream is a pipe whose reader has gone."""
+    if not hasattr(select, "poll"):  # Windows cannot tell; a pipe that broke is mostly this one.
+        return True
+    poll = select.poll()
+    try:
+        poll.register(stream, 0)
+    except (OSError, ValueError):  # It is no file of the system.
+        return False
+    return any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0))
 
 
 def _discard_output() -> None:

@@ -6,10 +6,11 @@ from pathlib import Path
 import click
 
 from digit_runtime.commands import options
+from digit_runtime.commands.command import DigitCommand
 from digit_runtime.terminal import terminal_width
 
 
-@click.command(epilog="Example:  digit-compare merge pi.json laptop.json")
+@click.command(cls=DigitCommand, epilog="Example:  digit-compare merge pi.json laptop.json")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @options.result_style
 def merge(files: tuple[Path, ...], style: str | None) -> None:

@@ -103,7 +103,7 @@ def predict(
     from digit_runtime.commands.predict_pictures import predict_pictures
     from digit_runtime.device import usable_cpus
     from digit_runtime.engines.table import why_last_resort
-    from digit_runtime.errors import OutputError, PixelsError
+    from digit_runtime.errors import PixelsError
     from digit_runtime.inputs.kaggle_csv import read_labels
     from digit_runtime.inputs.prefetch import prefetch
     from digit_runtime.inputs.several import Several, files_named
@@ -119,8 +119,6 @@ def predict(
         },
         [*files_named(inputs), labels, *files_behind(model, artifacts)],
     )
-    if str(output) == "-" and sys.stdout is None:
-        raise OutputError("standard output: is closed; nothing can be written to it")
     start = time.perf_counter()
     with ExitStack() as stack:
         several = stack.enter_context(Several(inputs))

@@ -15,6 +15,18 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX s
 PREDICT = f"{sys.executable} -m digit_runtime predict"
 INFO = f"{sys.executable} -m digit_runtime info mlp"
 
+# A process that a command talks to has ended. Of that, too, the system says EPIPE.
+BROKEN = """
+import socket, click
+from digit_runtime.commands.command import DigitCommand
+@click.command(cls=DigitCommand)
+def talk():
+    here, there = socket.socketpair()
+    there.close()
+    here.send(b"hello")
+talk()
+"""
+
 
 def shell(command: str, folder: Path, **options: object) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(  # type: ignore[call-overload,no-any-return]
@@ -33,6 +45,10 @@ def picture(tmp_path: Path) -> Path:
     [
         (f"{PREDICT} - <&-", "standard input: is closed"),
         (f"{PREDICT} a.csv --model mlp -o - >&-", "standard output: is closed"),
+        (f"{PREDICT} -h >&-", "standard output: is closed; send it to a file, or to /dev/null"),
+        (f"{INFO} >&-", "standard output: is closed"),
+        (f"{sys.executable} -m digit_runtime >&-", "standard output: is closed"),
+        (f"{sys.executable} {{broken}}", "the connection to another process broke: Broken pipe"),
         (f"{INFO} > /dev/full", "standard output: cannot be written: No space left on device"),
         (f"{PREDICT} a.csv --model mlp -o - > /dev/full", "standard output: cannot be written"),
         (f"{PREDICT} https://example.org/a.csv", "download it first"),
@@ -42,10 +58,17 @@ def picture(tmp_path: Path) -> Path:
 def test_a_stream_that_is_shut_or_full_is_one_line(
     command: str, message: str, picture: Path
 ) -> None:
-    result = shell(command, picture)
+    (picture / "broken.py").write_text(BROKEN)
+    result = shell(command.format(broken=picture / "broken.py"), picture)
     assert result.returncode == 1
     assert result.stderr.startswith("Error: ") and message in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", [INFO, f"{INFO} --json", f"{PREDICT} -h"])
+def test_who_reads_no_further_is_told_nothing(command: str, picture: Path) -> None:
+    result = shell(f"({command}; echo $? >status) | true; sleep 0.1; cat status", picture)
+    assert (result.stdout, result.stderr) == ("1\n", "")
 
 
 def test_nobody_need_read_the_errors(picture: Path) -> None:
