@@ -1,12 +1,11 @@
 """The `digit-predict` command."""
 
-import json
 import sys
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import BinaryIO, Final
 
 import click
 from click.core import ParameterSource
@@ -15,11 +14,7 @@ from digit_runtime.commands import options
 from digit_runtime.commands.command import DigitCommand
 from digit_runtime.commands.outputs import refuse_overwriting
 from digit_runtime.device import MOST_THREADS
-from digit_runtime.terminal import native_stderr_silenced, plural
-
-if TYPE_CHECKING:
-    from digit_runtime.classifier import Classifier
-    from digit_runtime.predicting.run import Predicted
+from digit_runtime.terminal import native_stderr_silenced
 
 # More would take from the engine what they give.
 _READERS: Final = 2
@@ -100,6 +95,7 @@ def predict(
     column, only where -o says so; frames, rules, desks, shadows and specks are left out.
     digit-read reads pictures of several digits.
     """
+    from digit_runtime.commands import predict_result
     from digit_runtime.commands.predict_pictures import predict_pictures
     from digit_runtime.device import usable_cpus
     from digit_runtime.engines.table import why_last_resort
@@ -203,7 +199,7 @@ def predict(
         click.echo(f"warning: {complaint}", err=True)
     seconds = time.perf_counter() - start
     picture = single[0] if single and len(single) == 1 and len(several.opened) == 1 else None
-    summarise = _as_json if as_json else _as_text
+    summarise = predict_result.as_json if as_json else predict_result.as_text
     document = summarise(classifier, output, result, picture, seconds)
     click.echo(document, err=str(output) == "-")
 
@@ -224,54 +220,3 @@ def _publish(path: Path, stack: ExitStack) -> BinaryIO:
     from digit_runtime.storage.atomic import writing
 
     return sys.stdout.buffer if str(path) == "-" else stack.enter_context(writing(path))
-
-
-def _as_text(
-    classifier: "Classifier", output: Path, result: "Predicted", picture: str | None, seconds: float
-) -> str:
-    from digit_runtime.contract import DIGITS
-
-    noun = "digit" if classifier.labels == DIGITS else "image"
-    place = "standard output" if str(output) == "-" else output
-    lines = [
-        f"{plural(result.rows, noun)} to {place} in {seconds:.1f} s: {classifier.path.name} "
-        f"on {classifier.engine}, {plural(classifier.threads, 'thread')}"
-    ]
-    if picture is not None:
-        lines.insert(0, f"{click.format_filename(picture)}: {classifier.labels[result.first]}")
-    if result.trained:
-        rows, correct = result.trained.rows, result.trained.correct
-        lines.append(
-            f"training rows  {correct / rows:.2%}  ({correct:,} of {rows:,}): the model has seen "
-            "them, so this is no accuracy"
-        )
-    if result.score:
-        lines.append(f"{'held out of the training: ' * bool(result.trained)}{result.score}")
-    return "\n".join(lines)
-
-
-def _as_json(
-    classifier: "Classifier", output: Path, result: "Predicted", picture: str | None, seconds: float
-) -> str:
-    from digit_runtime.contract import DIGITS
-
-    single = picture is not None
-    document = {
-        "rows": result.rows,
-        "digit": result.first if single and classifier.labels == DIGITS else None,
-        "label": classifier.labels[result.first] if single else None,
-        "output": str(output),
-        "file": str(classifier.path),
-        "model": classifier.model,
-        "format": classifier.format,
-        "precision": classifier.precision,
-        "tolerated": classifier.tolerated,
-        "engine": classifier.engine,
-        "threads": classifier.threads,
-        "seconds": round(seconds, 3),
-        "score": result.score.as_json() if result.score else None,
-        "training_rows": result.trained.as_json() if result.trained else None,
-        "notes": result.notes,
-        "warnings": result.warnings,
-    }
-    return json.dumps(document, indent=2)

@@ -8,7 +8,8 @@ import numpy as np
 
 from digit_runtime.errors import ModelFileError
 from digit_runtime.formats.onnx_file import Array, Graph, Node
-from digit_runtime.formats.onnx_operators import Function, build
+from digit_runtime.formats.onnx_operators import build
+from digit_runtime.formats.onnx_windows import Function
 
 # Which dimension of a layer's weights counts its outputs, and how one number for each of
 # these broadcasts over its result.

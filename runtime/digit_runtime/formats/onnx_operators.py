@@ -5,19 +5,14 @@ node's attributes, refuses those that it does not implement, so that a file fail
 is loaded rather than when it is run, and returns the function from arrays to arrays.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import numpy as np
 
 from digit_runtime.errors import UnsupportedModelError
 from digit_runtime.formats.onnx_file import TYPES, Array
-
-Function = Callable[..., Any]
-"""Takes a node's inputs, returns its output, or a tuple of them if there are several."""
-
-# Of a convolution's unfolded input: about what a core's second-level cache holds.
-_UNFOLDED_BYTES: Final = 1 << 20
+from digit_runtime.formats.onnx_windows import Function, conv_of, max_pool_of, require
 
 
 def build(operator: str, attributes: Mapping[str, Any]) -> Function:
@@ -44,7 +39,7 @@ def _cast(to: int) -> Function:
 
 
 def _reshape(allowzero: int = 0) -> Function:
-    _require(allowzero == 0, "allowzero")
+    require(allowzero == 0, "allowzero")
 
     def reshape(x: Array, shape: Array) -> Array:
         # 0 keeps a size of the input.
@@ -89,94 +84,12 @@ def _softmax(axis: int = -1) -> Function:
 
 
 def _gemm(alpha: float = 1.0, beta: float = 1.0, transA: int = 0, transB: int = 0) -> Function:
-    _require((alpha, beta, transA, transB) == (1, 1, 0, 0), "alpha, beta, transA or transB")
+    require((alpha, beta, transA, transB) == (1, 1, 0, 0), "alpha, beta, transA or transB")
 
     def gemm(x: Array, weight: Array, bias: Array | int = 0) -> Array:
         return x @ weight + bias
 
     return gemm
-
-
-def _conv(
-    kernel_shape: Sequence[int],
-    strides: Sequence[int] = (1, 1),
-    pads: Sequence[int] = (0, 0, 0, 0),
-    dilations: Sequence[int] = (1, 1),
-    group: int = 1,
-) -> Function:
-    top, left, bottom, right = pads
-    height, width = kernel_shape
-    down, across = strides
-    _require(tuple(dilations) == (1, 1), "dilations")
-    _require(min(down, across, group) > 0, "strides or group")
-    _require(max(top, bottom) < height and max(left, right) < width and min(pads) >= 0, "pads")
-
-    def conv(x: Array, weight: Array, bias: Array | None = None) -> Array:
-        images, channels, rows, columns = x.shape
-        matrix = weight.reshape(group, len(weight) // group, channels // group * height * width)
-        padded = np.zeros((images, channels, rows + top + bottom, columns + left + right), x.dtype)
-        padded[:, :, top : top + rows, left : left + columns] = x
-        rows = (padded.shape[2] - height) // down + 1
-        columns = (padded.shape[3] - width) // across + 1
-        result = np.empty((images, *matrix.shape[:2], rows * columns), x.dtype)
-        at_once = max(1, _UNFOLDED_BYTES // (matrix[:, 0].size * rows * columns * x.itemsize))
-        for start in range(0, images, at_once):
-            part = padded[start : start + at_once]
-            unfolded = _unfold(part, (height, width), (down, across), (rows, columns))
-            unfolded = unfolded.reshape(len(part), group, -1, rows * columns)
-            np.matmul(matrix, unfolded, out=result[start : start + at_once])
-        result = result.reshape(images, len(weight), rows, columns)
-        if bias is not None:
-            result += bias[:, np.newaxis, np.newaxis]
-        return result
-
-    return conv
-
-
-def _unfold(
-    padded: Array, kernel: tuple[int, int], strides: tuple[int, int], sizes: tuple[int, int]
-) -> Array:
-    """Return what a kernel covers at each position: ``[N, C, *kernel, *sizes]``.
-
-    Convolution becomes a matrix product of it ("im2col").
-
-    Args:
-        padded: ``[N, C, H, W]``.
-        kernel: Height and width.
-        strides: Between positions.
-        sizes: How many positions there are.
-    """
-    unfolded = np.empty((*padded.shape[:2], *kernel, *sizes), padded.dtype)
-    (down, across), (rows, columns) = strides, sizes
-    for i in range(kernel[0]):
-        for j in range(kernel[1]):
-            unfolded[:, :, i, j] = padded[
-                :, :, i : i + rows * down : down, j : j + columns * across : across
-            ]
-    return unfolded
-
-
-def _max_pool(
-    kernel_shape: Sequence[int],
-    strides: Sequence[int] = (1, 1),
-    pads: Sequence[int] = (0, 0, 0, 0),
-    dilations: Sequence[int] = (1, 1),
-    ceil_mode: int = 0,
-) -> Function:
-    _require(list(strides) == list(kernel_shape) and min(strides) > 0, "strides")
-    _require(not any(pads) and set(dilations) == {1} and ceil_mode == 0, "pads or ceil_mode")
-    height, width = kernel_shape
-
-    def max_pool(x: Array) -> Array:
-        rows, columns = x.shape[2] // height, x.shape[3] // width
-        x = x[:, :, : rows * height, : columns * width]
-        result = x[:, :, ::height, ::width]
-        for i in range(height):
-            for j in range(width):
-                result = np.maximum(result, x[:, :, i::height, j::width])
-        return result
-
-    return max_pool
 
 
 def _quantize_linear(axis: int = 1) -> Function:
@@ -233,16 +146,11 @@ def _shifted(x: Array, zero_point: Array) -> Array:
     return x.astype(np.float64) - zero_point
 
 
-def _require(supported: bool, attributes: str) -> None:
-    if not supported:
-        raise ValueError(f"its {attributes}")
-
-
 OPERATORS: Final[Mapping[str, Callable[..., Function]]] = {
     "Add": lambda: np.add,
     "Cast": _cast,
     "Clip": _clip,
-    "Conv": _conv,
+    "Conv": conv_of,
     "DequantizeLinear": _dequantize_linear,
     "Div": lambda: np.divide,
     "DynamicQuantizeLinear": _dynamic_quantize_linear,
@@ -251,7 +159,7 @@ OPERATORS: Final[Mapping[str, Callable[..., Function]]] = {
     "LeakyRelu": _leaky_relu,
     "MatMul": lambda: np.matmul,
     "MatMulInteger": _mat_mul_integer,
-    "MaxPool": _max_pool,
+    "MaxPool": max_pool_of,
     "Mul": lambda: np.multiply,
     "QuantizeLinear": _quantize_linear,
     "Neg": lambda: np.negative,

@@ -5,7 +5,8 @@ import pytest
 import tensorflow as tf
 from digit_runtime.contract import Labels, Pixels
 from digit_train.training.augment import distort
-from digit_train.training.recipes import RECIPES, Augmentation
+from digit_train.training.recipe import Augmentation
+from digit_train.training.recipes import RECIPES
 
 SEED = tf.constant([1, 2])
 

@@ -1,5 +1,6 @@
 import pytest
-from digit_train.training.recipes import RECIPES, Augmentation, Phase, Recipe
+from digit_train.training.recipe import Augmentation, Phase, Recipe
+from digit_train.training.recipes import RECIPES
 
 TWO = Recipe(
     phases=(Phase(30, 1e-3, "one-cycle", 128), Phase(12, 5e-4, "one-cycle", 128)),

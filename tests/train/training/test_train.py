@@ -18,6 +18,7 @@ from digit_runtime.models.manifest import Manifest
 from digit_train.commands.train import train
 from digit_train.training import recipes, run
 from digit_train.training.history import Epoch
+from digit_train.training.recipe import Phase
 
 Run = Callable[..., Result]
 Write = Callable[..., Path]
@@ -158,7 +159,7 @@ def test_a_diverging_training_stops_with_its_reason(
 ) -> None:
     hot = replace(
         recipes.RECIPES["notebook", "mlp"],
-        phases=(recipes.Phase(epochs=2, learning_rate=1e30, schedule="constant", batch_size=32),),
+        phases=(Phase(epochs=2, learning_rate=1e30, schedule="constant", batch_size=32),),
     )
     monkeypatch.setitem(recipes.RECIPES, ("notebook", "mlp"), hot)
     result = run(train, "--model", "mlp", "--data", data, "--recipe", "notebook", "--out", "out")

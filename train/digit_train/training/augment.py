@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 from digit_runtime.contract import PIXELS, SIDE
 
-from digit_train.training.recipes import Augmentation
+from digit_train.training.recipe import Augmentation
 
 
 def distort(pixels: tf.Tensor, seed: tf.Tensor, settings: Augmentation) -> tf.Tensor:

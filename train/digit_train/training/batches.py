@@ -5,7 +5,7 @@ import tensorflow as tf
 from digit_runtime.contract import LABELS, Labels, Pixels
 
 from digit_train.training.augment import distort
-from digit_train.training.recipes import Recipe
+from digit_train.training.recipe import Recipe
 from digit_train.training.teacher import Teacher
 
 

@@ -9,7 +9,8 @@ from digit_runtime.errors import ManifestError, ModelNotFoundError, PixelsError
 from digit_runtime.models.manifest import MANIFEST_NAME, Manifest, sha256_of
 
 from digit_train.training import history, temperature
-from digit_train.training.recipes import RECIPES, Recipe
+from digit_train.training.recipe import Recipe
+from digit_train.training.recipes import RECIPES
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from digit_train.training import models
 from digit_train.training.batches import Batches
 from digit_train.training.checkpoint import Checkpoint
 from digit_train.training.history import Epoch
-from digit_train.training.recipes import Phase, Recipe
+from digit_train.training.recipe import Phase, Recipe
 from digit_train.training.teacher import Teacher
 
 

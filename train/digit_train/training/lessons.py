@@ -22,7 +22,7 @@ from digit_train.outliers.glyphs import digits as font_digits
 from digit_train.outliers.training_set import outliers
 from digit_train.training import spoil
 from digit_train.training.augment import distort
-from digit_train.training.recipes import Augmentation
+from digit_train.training.recipe import Augmentation
 
 Answer = Callable[[Pixels], Probabilities]
 Kind = Literal["wide", "near"]
