@@ -65,7 +65,7 @@ def predict_pictures(
     files: Sequence[Path], classifier: Classifier, *, transpose: bool = False
 ) -> Iterator[PictureAnswer]:
     """Yield the answer for each of `files`, in their order."""
-    limit = getattr(classifier, "unsure_below", None)
+    limit = classifier.unsure_below
     for start in range(0, len(files), _TOGETHER):
         part = files[start : start + _TOGETHER]
         found = [_find(file) for file in part]

@@ -47,8 +47,6 @@ def read_pages(
     classifier = model if isinstance(model, Classifier) else load(model)
     if name is None:
         name = str(picture) if isinstance(picture, str | Path) else "the image"
-    reader = Model(
-        classifier.predict_proba, classifier.labels, getattr(classifier, "unsure_below", None)
-    )
+    reader = Model(classifier.predict_proba, classifier.labels, classifier.unsure_below)
     for page in open_pictures(picture, name, first_only):
         yield read_page(page, reader)

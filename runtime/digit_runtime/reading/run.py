@@ -57,9 +57,7 @@ def read_file(
     from digit_runtime.reading.annotate import annotated
 
     answer = Answer(name)
-    model = Model(
-        classifier.predict_proba, classifier.labels, getattr(classifier, "unsure_below", None)
-    )
+    model = Model(classifier.predict_proba, classifier.labels, classifier.unsure_below)
     try:
         for picture in open_pictures(source, name):
             page = read_page(picture, model)

@@ -10,11 +10,12 @@ from starlette.responses import JSONResponse, Response
 from digit_runtime.contract import Probabilities
 from digit_runtime.serve import metrics
 from digit_runtime.serve.batcher import Batcher
-from digit_runtime.serve.body import JSON, Intake, decoder_of, media_type
+from digit_runtime.serve.body import JSON, Intake, check_picture, decoder_of, media_type
 from digit_runtime.serve.description import description
 from digit_runtime.serve.limits import Limits
 from digit_runtime.serve.loaded_models import LoadedModels
 from digit_runtime.serve.readiness import Readiness
+from digit_runtime.serve.reading import Reader
 
 
 class Api:
@@ -23,6 +24,7 @@ class Api:
     def __init__(self, models: LoadedModels, limits: Limits) -> None:
         self._models = models
         self._intake = Intake(limits)
+        self._reader = Reader(limits)
         self._readiness = Readiness(models.first, limits)
 
     async def predict(self, request: Request) -> Response:
@@ -42,9 +44,28 @@ class Api:
         document["milliseconds"] = round(1000 * (time.perf_counter() - start), 3)
         return JSONResponse(document)
 
+    async def read(self, request: Request) -> Response:
+        """POST /read: all digits of a picture, line by line."""
+        start = time.perf_counter()
+        check_picture(request)
+        wanted = self._models.wanted(request.query_params)
+        async with self._intake.body(request) as body:
+            batcher = await self._models.get(wanted)
+            answer = await self._reader.read(body, batcher)
+        classifier = batcher.classifier
+        document = answer.as_json() | {
+            "model": classifier.model,
+            "engine": classifier.engine,
+            "labels": list(classifier.labels),
+            "unsure_below": classifier.unsure_below,
+            "milliseconds": round(1000 * (time.perf_counter() - start), 3),
+        }
+        return JSONResponse(document)
+
     def close(self) -> None:
         """Give all threads back."""
         self._intake.close()
+        self._reader.close()
         self._models.close()
 
     async def models(self, request: Request) -> Response:
@@ -85,7 +106,7 @@ async def openapi(request: Request) -> Response:
 
 def _described(batcher: Batcher, answers: Probabilities) -> dict[str, Any]:
     classifier = batcher.classifier
-    unsure_below: float | None = getattr(classifier, "unsure_below", None)
+    unsure_below = classifier.unsure_below
     labels = answers.argmax(axis=1).tolist()
     finite = [bool(row.all()) for row in np.isfinite(answers)]
     # float64 rounds to numbers that JSON writes in six digits.

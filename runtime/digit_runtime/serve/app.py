@@ -55,6 +55,7 @@ def create_app(
     ]
     routes = [
         Route("/predict", api.predict, methods=["POST"]),
+        Route("/read", api.read, methods=["POST"]),
         Route("/models", api.models),
         Route("/samples", api.samples),
         Route("/metrics", api.metrics),

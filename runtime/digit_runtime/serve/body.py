@@ -1,8 +1,9 @@
 """Read a request's body within bounds."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from typing import Final
 
 from starlette.requests import ClientDisconnect, Request
@@ -36,13 +37,23 @@ class Intake:
                 memory for all requests holds.
         """
         decode = decoder_of(request)
-        body = bytearray()
-        try:
-            await self._read(request, body)
+        async with self.body(request) as body:
             if len(body) < _QUICK.get(media_type(request), 0):
                 return decode(body, self._limits)
             loop = asyncio.get_running_loop()
             return await loop.run_in_executor(self._threads, decode, body, self._limits)
+
+    @asynccontextmanager
+    async def body(self, request: Request) -> AsyncIterator[bytearray]:
+        """Yield a request's body; it counts as held until the end of the context.
+
+        Raises:
+            Refusal: Too long, too slow, or more than the memory for all requests holds.
+        """
+        body = bytearray()
+        try:
+            await self._read(request, body)
+            yield body
         finally:
             self._held -= len(body)
 
@@ -85,8 +96,7 @@ def decoder_of(request: Request) -> Decoder:
         Refusal: It has another type.
     """
     kind = media_type(request)
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
-        raise Refusal(415, "send the body as it is, without a Content-Encoding")
+    _check_encoding(request)
     # Pages of other sites can send none of these types without asking first, and the answer
     # to their question is no.
     if kind.startswith("image/"):
@@ -96,3 +106,15 @@ def decoder_of(request: Request) -> Decoder:
     if kind == OCTETS:
         return from_octets
     raise Refusal(415, f"send {JSON}, {OCTETS} or an image (image/png, image/jpeg, ...)")
+
+
+def check_picture(request: Request) -> None:
+    """Refuse a body that does not say that it is a picture; see `decoder_of`."""
+    _check_encoding(request)
+    if not media_type(request).startswith("image/"):
+        raise Refusal(415, "send an image (image/png, image/jpeg, image/tiff, ...)")
+
+
+def _check_encoding(request: Request) -> None:
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise Refusal(415, "send the body as it is, without a Content-Encoding")

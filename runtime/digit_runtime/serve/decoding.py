@@ -71,24 +71,43 @@ def from_image(body: bytearray, limits: Limits) -> Pixels:
     Raises:
         Refusal: It cannot be read, is too large, or shows nothing.
     """
+    check_size(body, limits)
+    try:
+        return np.ascontiguousarray(images.from_image(bytes(body))[None])
+    except DigitError as error:
+        raise Refusal(400, str(error)) from error
+    except Exception as error:  # Pillow raises whatever a damaged file makes it.
+        raise Refusal(400, "the image cannot be read") from error
+
+
+def check_size(body: bytearray, limits: Limits, pages: int = 1) -> None:
+    """Refuse a picture that is too large, of which only the head is read for this.
+
+    Of a TIFF the first `pages` are looked at.
+
+    Raises:
+        Refusal: It is too large, or no picture.
+    """
     from PIL import Image
 
     too_large = Refusal(413, f"a picture may have {limits.image_pixels:,} pixels")
     try:
-        # Only the head is read for this.
         with Image.open(io.BytesIO(body), formats=images.FORMATS) as opened:
-            width, height = opened.size
-        if width * height > limits.image_pixels:
-            raise too_large
-        if max(width, height) > limits.image_side:
-            raise Refusal(413, f"a picture may be {limits.image_side:,} pixels wide and high")
-        return np.ascontiguousarray(images.from_image(bytes(body))[None])
+            frames = getattr(opened, "n_frames", 1) if opened.format == "TIFF" else 1
+            for number in range(min(frames, pages)):
+                if number:
+                    opened.seek(number)
+                width, height = opened.size
+                if width * height > limits.image_pixels:
+                    raise too_large
+                if max(width, height) > limits.image_side:
+                    raise Refusal(
+                        413, f"a picture may be {limits.image_side:,} pixels wide and high"
+                    )
     except Refusal:
         raise
     except Image.DecompressionBombError as error:  # So large that Pillow does not open it.
         raise too_large from error
-    except DigitError as error:
-        raise Refusal(400, str(error)) from error
     except Exception as error:  # Pillow raises whatever a damaged file makes it.
         raise Refusal(400, "the image cannot be read") from error
 

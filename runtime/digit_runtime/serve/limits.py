@@ -20,6 +20,12 @@ class Limits:
     """Of all bodies that are arriving or being decoded."""
     decoders: int = 2
     """Bodies that are decoded at a time; the largest picture takes some 250 MB meanwhile."""
+    readers: int = 2
+    """Pages that are read at a time."""
+    waiting_pages: int = 16
+    """Requests to read that are at work or wait for it."""
+    pages: int = 8
+    """Of one file, a TIFF."""
     rows: int = 1024
     """Digits in one request."""
     waiting_rows: int = 4096

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from digit_runtime.contract import PIXELS, Pixels, Probabilities
+from digit_runtime.errors import EngineError
 from digit_runtime.inputs.mnist_form import Grey
 from digit_runtime.inputs.page.crop import crop
 from digit_runtime.inputs.page.ink import Ink, find_ink
@@ -41,7 +42,11 @@ class Model:
 
 
 def read_page(picture: "Picture", model: Model) -> Page:
-    """Read all digits of a picture."""
+    """Read all digits of a picture.
+
+    Raises:
+        EngineError: The model fails, or answers with what is no number.
+    """
     ink = find_ink(picture.grey)
     page = _read(ink, model, picture)
     if ink.paper.certainty >= _CLEAR:
@@ -68,7 +73,10 @@ def _read(ink: Ink, model: Model, picture: "Picture") -> Page:
             return np.empty((0, len(model.labels)), np.float32)
         crops = np.stack([crop(ink, shape, angle) for shape in asked])
         images.update({id(shape): image for shape, image in zip(asked, crops, strict=True)})
-        return model.predict(crops.reshape(len(crops), PIXELS))
+        answers = model.predict(crops.reshape(len(crops), PIXELS))
+        if not np.isfinite(answers).all():
+            raise EngineError("the model answers with what is no number (NaN); export it again")
+        return answers
 
     read = read_lines(lines, typical, ask)
     scale = picture.scale
