@@ -18,6 +18,9 @@ from digit_export.keras_model.network import Network
 
 _SAMPLES: Final = 12
 _NEEDLESS: Final = (
+    r'<a id="other".*?</a>\n',
+    r'<section id="reader".*?</section>\n',
+    r'<script src="reader.js"[^>]*></script>\n',
     r'<form id="token-form".*?</form>\n',
     r'<details id="more">.*?</details>\n',
     r"<footer>.*?</footer>\n",

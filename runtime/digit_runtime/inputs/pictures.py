@@ -45,6 +45,7 @@ class Picture:
         scale: How many pixels of the file one of `grey` is, along a side.
         page: From 1.
         width, height: In the file, upright.
+        name: For messages.
     """
 
     grey: "Image.Image"
@@ -52,6 +53,7 @@ class Picture:
     page: int
     width: int
     height: int
+    name: str
 
 
 def open_pictures(
@@ -84,7 +86,7 @@ def open_pictures(
         from digit_runtime.inputs.pdf import pdf_pages
 
         for page, image in pdf_pages(source, name, _PIXELS):
-            yield Picture(image, 1.0, page, image.width, image.height)
+            yield Picture(image, 1.0, page, image.width, image.height, name)
             if first_only:
                 return
         return
@@ -137,7 +139,7 @@ def _decoded(image: "Image.Image", page: int, name: str) -> Picture:
         grey = ImageOps.exif_transpose(grey)
         if orientation >= 5:
             width, height = height, width
-    return Picture(grey, width / grey.width, page, width, height)
+    return Picture(grey, width / grey.width, page, width, height, name)
 
 
 def _reduced(image: "Image.Image") -> "Image.Image":

@@ -3,6 +3,7 @@
 import http.client
 import json
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -114,3 +115,39 @@ def guarded(cache: object) -> Iterator[Server]:
 @pytest.fixture
 def start() -> Callable[..., Any]:
     return running
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    chromium = next(
+        filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None
+    )
+    if chromium is None:
+        pytest.skip("needs chromium: apt-get install chromium")
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as playwright:
+        # Root, as in a container, has no sandbox.
+        started = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def open_page(browser: Any, server: Any) -> Iterator[Any]:
+    """Open the page; at the end of the test nothing may have gone wrong in it."""
+    contexts: list[Any] = []
+    errors: list[str] = []
+
+    def open_page(url: str = server.url, allow_errors: bool = False, **how: Any) -> Any:
+        contexts.append(browser.new_context(**how))
+        page = contexts[-1].new_page()
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        if not allow_errors:  # Chromium itself tells of each answer that is an error.
+            page.on("console", lambda s: errors.append(s.text) if s.type == "error" else None)
+        page.goto(url)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert not errors

@@ -1,8 +1,6 @@
 """The page in a real browser: Debian's chromium, driven by Playwright."""
 
 import io
-import shutil
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -13,42 +11,11 @@ from digit_runtime.contract import Labels, Pixels
 from PIL import Image
 
 sync_api = pytest.importorskip("playwright.sync_api")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs chromium: apt-get install chromium")
 
 Digits = tuple[Pixels, Labels]
 Page = Any
 NOTHING = "\u2013"
 SEVEN = [(0.3, 0.25), (0.7, 0.25), (0.45, 0.8)]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with sync_api.sync_playwright() as playwright:
-        # Root, as in a container, has no sandbox.
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield started
-        started.close()
-
-
-@pytest.fixture
-def open_page(browser: Any, server: Any) -> Iterator[Any]:
-    """Open the page; at the end of the test nothing may have gone wrong in it."""
-    contexts, errors = [], []
-
-    def open_page(url: str = server.url, allow_errors: bool = False, **how: Any) -> Page:
-        contexts.append(browser.new_context(**how))
-        page = contexts[-1].new_page()
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        if not allow_errors:  # Chromium itself tells of each answer that is an error.
-            page.on("console", lambda s: errors.append(s.text) if s.type == "error" else None)
-        page.goto(url)
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert not errors
 
 
 def ready(page: Page) -> Page:

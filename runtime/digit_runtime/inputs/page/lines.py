@@ -11,6 +11,8 @@ from digit_runtime.inputs.page.shapes import Shape
 _STEEPEST: Final = 16.0
 # Shapes whose middles differ by less than this share of a digit's height share a line.
 _SAME_LINE: Final = 0.6
+# So many of them tell at which angle the lines run.
+_SAMPLE: Final = 500
 
 
 def find_lines(shapes: Sequence[Shape], typical: float) -> tuple[list[list[Shape]], float]:
@@ -27,18 +29,19 @@ def find_lines(shapes: Sequence[Shape], typical: float) -> tuple[list[list[Shape
     y = middles[:, 1] * np.cos(turn) - middles[:, 0] * np.sin(turn)
     heights = np.array([shape.height for shape in shapes], np.float64)
     lines: list[list[int]] = []
-    ends: list[tuple[float, float]] = []
+    # Where each of them is at its right end.
+    ends = np.empty(len(shapes))
     for index in np.argsort(x):
-        offs = [abs(y[index] - end_y) for _, end_y in ends]
-        best = int(np.argmin(offs)) if offs else -1
+        offs = np.abs(ends[: len(lines)] - y[index])
+        best = int(np.argmin(offs)) if lines else -1
         if best >= 0 and offs[best] < _SAME_LINE * typical:
             lines[best].append(int(index))
             # A small shape, such as a dash, says little about where the line runs.
             weight = 0.5 * min(1.0, heights[index] / typical)
-            ends[best] = (x[index], ends[best][1] * (1 - weight) + y[index] * weight)
+            ends[best] += weight * (y[index] - ends[best])
         else:
+            ends[len(lines)] = y[index]
             lines.append([int(index)])
-            ends.append((x[index], y[index]))
     lines = _merged(lines, x, y, typical)
     lines.sort(key=lambda line: float(np.median(y[line])))
     return [[shapes[index] for index in line] for line in lines], angle
@@ -48,6 +51,7 @@ def _angle(middles: NDArray[np.float64], typical: float) -> float:
     """Return the angle at which the middles crowd most into rows."""
     if len(middles) < 3:
         return 0.0
+    middles = middles[:: -(-len(middles) // _SAMPLE)]
     angles = np.arange(-_STEEPEST, _STEEPEST + 0.1, 0.5)
     turns = np.deg2rad(angles)
     y = np.outer(np.cos(turns), middles[:, 1]) - np.outer(np.sin(turns), middles[:, 0])
@@ -69,16 +73,13 @@ def _merged(
     result: list[list[int]] = []
     for line in lines:
         for other in result:
-            nearest = min(other, key=lambda o: min(abs(x[o] - x[i]) for i in line))
-            mine = min(line, key=lambda i: abs(x[nearest] - x[i]))
-            if abs(y[nearest] - y[mine]) < 0.5 * typical and _apart(line, other, x, typical):
+            apart = np.abs(x[line][:, None] - x[other])
+            mine, nearest = np.unravel_index(int(apart.argmin()), apart.shape)
+            level = abs(y[other[nearest]] - y[line[mine]]) < 0.5 * typical
+            if level and apart.min() > 0.2 * typical:
                 other.extend(line)
                 other.sort(key=lambda i: float(x[i]))
                 break
         else:
             result.append(line)
     return result
-
-
-def _apart(one: list[int], two: list[int], x: NDArray[np.float64], typical: float) -> bool:
-    return all(abs(x[i] - x[j]) > 0.2 * typical for i in one for j in two)

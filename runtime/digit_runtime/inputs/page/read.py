@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from digit_runtime.contract import PIXELS, Pixels, Probabilities
-from digit_runtime.errors import EngineError
+from digit_runtime.errors import EngineError, PixelsError
 from digit_runtime.inputs.mnist_form import Grey
 from digit_runtime.inputs.page.crop import crop
 from digit_runtime.inputs.page.ink import Ink, find_ink
@@ -22,6 +22,8 @@ from digit_runtime.inputs.page.shapes import Shape, find_shapes
 if TYPE_CHECKING:
     from digit_runtime.inputs.pictures import Picture
 
+# No page has more digits; a picture of noise or of a pattern has.
+_MOST: Final = 4_000
 # Below this it could as well be ink on the other side: both are read, the surer one counts.
 _CLEAR: Final = 0.6
 
@@ -45,6 +47,7 @@ def read_page(picture: "Picture", model: Model) -> Page:
     """Read all digits of a picture.
 
     Raises:
+        PixelsError: It has more marks than a page can have.
         EngineError: The model fails, or answers with what is no number.
     """
     ink = find_ink(picture.grey)
@@ -65,6 +68,11 @@ def _read(ink: Ink, model: Model, picture: "Picture") -> Page:
     mask = ink.mask.copy()
     rules = remove_rules(mask, ink.strength)
     shapes, out, typical = find_shapes(blobs_of(runs_of(mask)), mask.shape)
+    if len(shapes) > _MOST:
+        raise PixelsError(
+            f"{picture.name}: has {len(shapes):,} marks, more than a page of digits can have "
+            f"({_MOST:,}); is it noise, or a pattern?"
+        )
     lines, angle = find_lines(shapes, typical)
     images: dict[int, Grey] = {}
 

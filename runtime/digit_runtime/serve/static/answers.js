@@ -56,6 +56,13 @@ export function createAnswer(card) {
   return { setLabels, blank, show };
 }
 
+// What went wrong, for someone who draws or reads.
+export function inWords(error) {
+  if (error.status === 503) return "The server is busy. Try again.";
+  const said = error.message.replace(/^the image: /, "this picture ");
+  return said[0].toUpperCase() + said.slice(1) + (/[.!?]$/.test(said) ? "" : ".");
+}
+
 // Never more sure than the model is: 99.96 % is not 100 %.
 export function percent(share) {
   const value = 100 * share;

@@ -1,6 +1,6 @@
 // The page: what is drawn on the paper is asked of the predictor, and its answers are shown.
 
-import { createAnswer } from "./answers.js";
+import { createAnswer, inWords } from "./answers.js";
 import { createComparison, nameOf } from "./compare.js";
 import { createPaper, show28 } from "./paper.js";
 import * as predictor from "./predictor.js";
@@ -17,13 +17,6 @@ let first = null; // What answers in the large, {model, format, precision, engin
 function tell(text, wrong = false) {
   $("status").textContent = text;
   $("status").classList.toggle("wrong", wrong);
-}
-
-// What went wrong, for someone who draws.
-function inWords(error) {
-  if (error.status === 503) return "The server is busy. The next stroke asks again.";
-  const said = error.message.replace(/^the image: /, "this picture ");
-  return said[0].toUpperCase() + said.slice(1) + (/[.!?]$/.test(said) ? "" : ".");
 }
 
 async function start() {
@@ -140,10 +133,13 @@ $("clear").addEventListener("click", () => {
 });
 addEventListener("keydown", (event) => {
   if (!(event.ctrlKey || event.metaKey) || event.key.toLowerCase() !== "z" || event.shiftKey) return;
-  if (event.target.matches("input:not([type=checkbox])")) return;
+  if (elsewhere() || event.target.matches("input:not([type=checkbox])")) return;
   event.preventDefault();
   paper.undo();
 });
+
+// While a page is read, keys and pictures are meant for that.
+const elsewhere = () => document.body.classList.contains("reading");
 
 // ---- Pictures and the gallery
 
@@ -165,7 +161,7 @@ $("file").addEventListener("change", (event) => {
   event.target.value = "";
 });
 addEventListener("paste", (event) => {
-  if (event.target.matches?.("input")) return;
+  if (elsewhere() || event.target.matches?.("input")) return;
   const [file] = event.clipboardData.files;
   if (file) take(file);
   else tell("There is no picture to paste.", true);

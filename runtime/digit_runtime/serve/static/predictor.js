@@ -4,7 +4,8 @@
 // A drawing is {pixels, picture, canvas}: the 784 values of a digit that is in MNIST's form
 // already, or the file of a picture, or else what stands on the canvas.
 
-const LARGEST = 1024; // Side of a picture that is sent: the server makes no use of more.
+const LARGEST = 1024; // Side of a picture of one digit: the server makes no use of more.
+const PAGE = 2.2e6; // Pixels of a page, likewise.
 
 let token = "";
 
@@ -42,6 +43,16 @@ export async function question(drawing) {
   return { method: "POST", headers: { "Content-Type": body.type || "image/png" }, body };
 }
 
+// All digits of a page, as POST /read says it.
+export const read = (question) => ask("read", question);
+
+// The picture of a page, {file, image}, as a question.
+export async function sheet(picture) {
+  const { image } = picture;
+  const body = await made(picture, Math.sqrt(PAGE / (image.width * image.height)), "image/jpeg");
+  return { method: "POST", headers: { "Content-Type": body.type }, body };
+}
+
 // The token is what was typed, or what the address carries, or what was used before.
 export function present(given) {
   token = given;
@@ -67,8 +78,11 @@ async function ask(path, options = {}) {
 }
 
 // A photo is larger than the server needs, and may be of a kind that only browsers read.
-async function fitting({ file, image }) {
-  const scale = Math.min(1, LARGEST / Math.max(image.width, image.height));
+const fitting = (picture) =>
+  made(picture, LARGEST / Math.max(picture.image.width, picture.image.height), "image/png");
+
+async function made({ file, image }, largest, kind) {
+  const scale = Math.min(1, largest);
   if (scale === 1 && ["image/png", "image/jpeg"].includes(file.type)) return file;
   const canvas = document.createElement("canvas");
   canvas.width = Math.max(1, Math.round(image.width * scale));
@@ -76,7 +90,8 @@ async function fitting({ file, image }) {
   const context = canvas.getContext("2d");
   context.imageSmoothingQuality = "high";
   context.drawImage(image, 0, 0, canvas.width, canvas.height);
-  return png(canvas);
+  return blob(canvas, kind);
 }
 
-const png = (canvas) => new Promise((done) => canvas.toBlob(done, "image/png"));
+const blob = (canvas, kind) => new Promise((done) => canvas.toBlob(done, kind, 0.92));
+const png = (canvas) => blob(canvas, "image/png");

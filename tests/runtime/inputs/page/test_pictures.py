@@ -7,7 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from digit_runtime import Classifier, PixelsError, from_image, load, read_digits, read_pages
-from digit_runtime.contract import Labels, Pixels
+from digit_runtime.contract import Labels, Pixels, Probabilities
+from digit_runtime.errors import EngineError
+from digit_runtime.inputs.page.read import Model, read_page
+from digit_runtime.inputs.pictures import open_pictures
 from PIL import Image
 
 CASES = Path(__file__).parents[3] / "cases" / "pictures"
@@ -104,3 +107,21 @@ def test_a_small_file_cannot_ask_for_gigabytes() -> None:
     Image.new("1", (3, 5_300_000)).save(stream, "PNG")
     with pytest.raises(PixelsError, match=r"3 x 5,300,000 pixels.*make it smaller"):
         from_image(stream.getvalue())
+
+
+def test_a_pattern_is_no_page_of_digits(classifier: Classifier) -> None:
+    stroke = np.full((16, 16), 255, np.uint8)
+    for row in range(2, 14):
+        stroke[row, row // 2 : row // 2 + 3] = 0
+    pattern = np.tile(stroke, (62, 87))
+    with pytest.raises(PixelsError, match=r"the image: has 5,394 marks, more than a page"):
+        read_digits(Image.fromarray(pattern), classifier)
+
+
+def test_a_model_without_numbers_for_answers_is_an_error() -> None:
+    def predict(pixels: Pixels) -> Probabilities:
+        return np.full((len(pixels), 10), np.nan, np.float32)
+
+    picture = next(open_pictures(CASES / "number_17.png", "a.png"))
+    with pytest.raises(EngineError, match="no number"):
+        read_page(picture, Model(predict, tuple("0123456789")))
