@@ -41,6 +41,7 @@ class CompareGroup(DigitCommand, click.Group):
 def compare(
     ctx: click.Context,
     models: tuple[str, ...],
+    formats: tuple[str, ...],
     engines: tuple[str, ...],
     with_keras: bool,
     keras_python: str,
@@ -78,7 +79,7 @@ def compare(
     names = models or tuple(model_names(folder))
     files = [file for name in names for file in files_behind(name, folder)]
     refuse_overwriting({"--plot": picture}, [data, labels, baseline, *files])
-    chosen = candidates.candidates(names, folder, engines)
+    chosen = candidates.candidates(names, folder, engines, list(dict.fromkeys(formats)))
     if with_keras:
         chosen += candidates.keras_candidates(names, folder, keras_python)
     pixels, answers = (

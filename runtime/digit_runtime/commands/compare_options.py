@@ -11,6 +11,7 @@ import click
 
 from digit_runtime.device import MOST_THREADS
 from digit_runtime.engines.table import engine_names
+from digit_runtime.formats.table import format_names
 
 if TYPE_CHECKING:
     from digit_runtime.comparison.goals import Condition
@@ -43,6 +44,14 @@ def subjects(command: F) -> F:
             multiple=True,
             help="A model's name; may be given several times.  "
             "[default: all models of --artifacts]",
+        ),
+        click.option(
+            "--format",
+            "formats",
+            multiple=True,
+            type=click.Choice(format_names()),
+            help="May be given several times.  [default: all that hold data; those that hold "
+            "programs (c, wasm, html) only if they or their engine are named]",
         ),
         click.option(
             "--engine",

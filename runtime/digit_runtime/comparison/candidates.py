@@ -10,6 +10,7 @@ from typing import Final
 from digit_runtime.contract import DIGITS
 from digit_runtime.engines.table import ENGINES, engine_for, engines_for
 from digit_runtime.errors import EngineNotInstalledError, ManifestError, ModelNotFoundError
+from digit_runtime.formats.table import FORMATS
 from digit_runtime.measuring.process import ENGINE_PROGRAM
 from digit_runtime.models.folder import FoundFile, files_of
 from digit_runtime.models.manifest import Manifest, sha256_of
@@ -49,7 +50,10 @@ class Candidate:
 
 
 def candidates(
-    names: Sequence[str], artifacts: Path, engines: Sequence[str] = ()
+    names: Sequence[str],
+    artifacts: Path,
+    engines: Sequence[str] = (),
+    formats: Sequence[str] = (),
 ) -> list[Candidate]:
     """Return every file of these models with every engine that reads it.
 
@@ -58,15 +62,18 @@ def candidates(
         artifacts: Their folder.
         engines: Names; by default all that are installed, numpy only if it is alone,
             since it is too slow to be a choice where there is another.
+        formats: Names; by default all but those on request, unless an engine of theirs is named.
 
     Raises:
         ModelNotFoundError: No such model, or a model without exported files.
         EngineNotInstalledError: A named engine is not installed, or none reads any file.
     """
-    files = [file for name in names for file in files_of(artifacts / name)]
+    wanted = formats or _formats(engines)
+    files = [file for name in names for one in wanted for file in files_of(artifacts / name, one)]
     if not files:
+        which = f"{' or '.join(formats)} file" if formats else "exported file"
         raise ModelNotFoundError(
-            f"{artifacts}: no exported file of {', '.join(names)}; run digit-export first"
+            f"{artifacts}: no {which} of {', '.join(names)}; run digit-export first"
         )
     for engine in ENGINES:
         if engine.name in engines:
@@ -84,6 +91,12 @@ def candidates(
         )
     folders = {Manifest.read(artifacts / name).name: artifacts / name for name in names}
     return [_candidate(file, engine.name, folders[file.model]) for file, engine in pairs]
+
+
+def _formats(engines: Sequence[str]) -> list[str]:
+    """Return the containers to measure where nobody says which."""
+    named = {engine.format for engine in ENGINES if engine.name in engines}
+    return [one.name for one in FORMATS if not one.on_request or one.name in named]
 
 
 def labels(names: Sequence[str], artifacts: Path) -> tuple[str, ...]:

@@ -146,3 +146,29 @@ def test_keras_is_a_row_on_request(run: Run, artifacts: Path) -> None:
     assert result.exit_code == 0, result.output
     rows = json.loads(result.stdout)["results"]
     assert "keras" in {row["engine"] for row in rows}
+
+
+def test_programs_are_rows_where_they_or_their_engine_are_named(
+    run: Run, artifacts: Path, labelled: Path
+) -> None:
+    pytest.importorskip("wasmtime")
+    options = ("--models", "tiny", "--artifacts", artifacts, "--data", labelled, "--json")
+    quick = ("--seconds", 0.02, "--rounds", 2, "--rows", 100)
+    for named in (
+        ["--engine", "wasmtime"],
+        ["--format", "html", "--format", "html"],
+    ):
+        result = run(compare, *options, *quick, *named)
+        assert result.exit_code == 0, result.output
+        (row,) = json.loads(result.stdout)["results"]
+        assert (row["format"], row["engine"]) == ("html", "wasmtime")
+        assert row["accuracy"] >= 0.97
+    chosen = candidates(["tiny"], artifacts, formats=["tflite", "html"])
+    assert {one.format for one in chosen} == {"tflite", "html"}
+    assert {one.format for one in candidates(["tiny"], artifacts)} <= {"onnx", "tflite"}
+
+
+def test_a_format_that_is_not_there_is_named(run: Run, artifacts: Path) -> None:
+    result = run(compare, "--models", "mlp", "--artifacts", artifacts, "--format", "html")
+    assert result.exit_code == 1
+    assert "no html file of mlp" in result.stderr
