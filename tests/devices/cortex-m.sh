@@ -1,23 +1,85 @@
 #!/usr/bin/env bash
-# cortex-m.sh FOLDER NAME: compile FOLDER/NAME-int8.c, as digit-export writes it, for Cortex-M, and
-# run 500 test digits on an emulated Cortex-M4 board (mps2-an386). Its probabilities must be the
-# host's to the last bit. Prints flash and RAM, peak stack and instructions an image.
-# Needs Debian's gcc-arm-none-eabi, libnewlib-arm-none-eabi and qemu-system-arm; without them it
-# says so and exits with status 2.
-set -euo pipefail
-folder=$(realpath "${1:-artifacts/mlp/c}") name=${2:-mlp}
-root=$(realpath "$(dirname "$0")/../..")
+# Runs a model's C file on an emulated Cortex-M4 board, QEMU's mps2-an386. Its probabilities must
+# be the host's, to the last bit. Prints flash and RAM, peak stack and instructions an image.
+set -Eeuo pipefail
+
+readonly PACKAGES=(gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm gcc libc6-dev)
+
+usage() {
+    cat <<END
+Usage: tests/devices/cortex-m.sh [--install] [--rows N] [FOLDER NAME]
+
+Compiles FOLDER/NAME-int8.c, as digit-export writes it, for Cortex-M0+, M4 and M7, and runs the
+first N test digits (default: 500) on the emulated M4. Without FOLDER it exports a copy of tiny.
+
+  --install  install what is missing with apt-get: ${PACKAGES[*]}
+
+Needs data/test.csv (make data), and \$PYTHON or .venv/bin/python with digit-runtime. Exit status:
+0 success, 1 failure, 2 this machine lacks something.
+END
+}
+
+lacks() {
+    echo "cortex-m.sh: skipped: $*" >&2
+    exit 2
+}
+
+check_needs() {
+    local program missing=()
+    for program in arm-none-eabi-gcc qemu-system-arm cc; do
+        command -v "$program" >/dev/null || missing+=("$program")
+    done
+    # Newlib is no program: Debian's compiler comes without it.
+    arm-none-eabi-gcc -print-file-name=rdimon.specs 2>/dev/null | grep -q / || missing+=(newlib)
+    ((${#missing[@]})) || return 0
+    $install || lacks "needs ${missing[*]}; --install installs ${PACKAGES[*]}"
+    { apt-get update -q && apt-get install -qy --no-install-recommends "${PACKAGES[@]}"; } >&2 ||
+        lacks "apt-get cannot install ${PACKAGES[*]}"
+}
+
+export_tiny() {
+    echo "exporting tiny as C" >&2
+    cp -r "$root/artifacts/tiny" "$work/tiny"
+    "$python" -c 'from digit_export.commands.export import export; export()' --model tiny \
+        --format c --artifacts "$work" --data "$root/data/train.csv" >"$work/log" 2>&1 ||
+        { cat "$work/log" >&2; return 1; }
+    folder=$work/tiny/c name=tiny
+}
+
+# A command's own exit status must not pass for this script's.
+trap 'echo "cortex-m.sh: failed in line $LINENO: $BASH_COMMAND" >&2; exit 1' ERR
+root=$(cd "$(dirname "$0")/../.." && pwd)
 python=${PYTHON:-$root/.venv/bin/python}
-for program in arm-none-eabi-gcc qemu-system-arm cc; do
-    command -v "$program" >/dev/null || { echo "skipped: needs $program"; exit 2; }
+[[ $python == /* || $python != */* ]] || python=$PWD/$python
+install=false
+rows=500
+given=()
+while (($#)); do
+    case $1 in
+        --install) install=true ;;
+        --rows) (($# > 1)) || lacks "--rows needs a number"; rows=$2; shift ;;
+        -h | --help) usage && exit ;;
+        -*) usage >&2 && exit 2 ;;
+        *) given+=("$1") ;;
+    esac
+    shift
 done
+((${#given[@]} == 0 || ${#given[@]} == 2)) || { usage >&2 && exit 2; }
+
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+check_needs
+[[ -f $root/data/test.csv ]] || lacks "needs data/test.csv; make data gets it"
+if ((${#given[@]})); then
+    folder=$(realpath "${given[0]}") name=${given[1]}
+else
+    export_tiny
+fi
 cd "$work"
-"$python" - "$root/data/test.csv" <<'PY'
+"$python" - "$root/data/test.csv" "$rows" <<'PY'
 import sys
 from digit_runtime import read_csv
-read_csv(sys.argv[1])[0][:500].tofile("rows")
+read_csv(sys.argv[1])[0][: int(sys.argv[2])].tofile("rows")
 PY
 cat >main.c <<'C'
 #include "digit_predict.h"
