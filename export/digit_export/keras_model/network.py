@@ -52,7 +52,8 @@ class Network:
                 `rebuild.ensure_alike`.
         """
         # A GPU may multiply in TF32, which is not precise enough for a reference.
-        tf.config.set_visible_devices([], "GPU")
+        with quiet():  # Looking for one says so where there is none.
+            tf.config.set_visible_devices([], "GPU")
         model = saved_model.read(path) if path.is_dir() else keras_file.read(path)
         adapted = adapt(model, path, pixels)
         network = cls(adapted.model, adapted.done)
