@@ -66,7 +66,8 @@ class Blocks:
                 # Enough to show that a blank line is here, should more follow.
                 blank = blank or block
                 continue
-            yield blank + block[:ink]
+            # With the line's end where that is all that follows: then nothing is copied.
+            yield blank + block[: ink + 1]
             blank = block[ink:].partition(b"\n")[2]
 
     def _checked(self, read: Callable[[int], bytes], size: int) -> bytes:
