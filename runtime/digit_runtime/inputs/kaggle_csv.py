@@ -100,7 +100,7 @@ class PixelCsv:
         rest = self._blocks.read(shortest * self._batch_rows - 1)
         for block in filter(None, chain([self._first_row], rest)):
             yield block, done
-            newlines = np.count_nonzero(np.frombuffer(block, np.uint8) == _NEWLINE)
+            newlines = int(np.count_nonzero(np.frombuffer(block, np.uint8) == _NEWLINE))
             done += newlines + (not block.endswith(b"\n"))
         if not done:
             raise PixelsError(f"{self.name}: has a header but no rows")
