@@ -7,10 +7,14 @@
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
+import click
 import numpy as np
+from digit_runtime import read_csv
 from digit_runtime.contract import Labels, Pixels
+from digit_runtime.inputs.kaggle_csv import read_labels
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
@@ -408,3 +412,22 @@ EMPTY: Final[dict[str, Maker]] = {
     "blank, noisy": _empty(lambda s, r: noise(s, 14, r), paper=0.85),
 }
 STRANGE: Final[dict[str, Maker]] = {"letters": _empty(letters), "photograph": _empty(scenery)}
+
+
+@click.command()
+@click.argument("kind", type=click.Choice([*SINGLE, *PAGES, *TOUCHING, *EMPTY, *STRANGE]))
+@click.argument("output", type=click.Path(path_type=Path))
+@click.option("--data", type=click.Path(path_type=Path), default=Path("data/test.csv"))
+@click.option("--answers", type=click.Path(path_type=Path), default=Path("data/test_labels.csv"))
+@click.option("--seed", default=0, show_default=True)
+def main(kind: str, output: Path, data: Path, answers: Path, seed: int) -> None:
+    """Write a picture of KIND to OUTPUT, and print what stands there."""
+    make = (SINGLE | PAGES | TOUCHING | EMPTY | STRANGE)[kind]
+    digits, _ = read_csv(data)
+    image, text = make(digits, read_labels(answers), np.random.default_rng(seed))
+    image.save(output)
+    click.echo("\n".join(text))
+
+
+if __name__ == "__main__":
+    main()

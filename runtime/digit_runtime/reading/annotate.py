@@ -28,7 +28,7 @@ def annotated(picture: Picture, page: Page) -> "Image.Image":
     scale = 1 / picture.scale
     heights = sorted(mark.box[3] for mark in page.marks)
     typical = heights[len(heights) // 2] * scale if heights else 20.0
-    font = ImageFont.load_default(max(10, min(40, round(0.4 * typical))))
+    font = ImageFont.load_default(max(10, min(60, round(0.6 * typical))))
     thick = max(1, round(typical / 25))
     for box in page.left_out:
         left, top, right, bottom = _corners(box, scale)
@@ -43,7 +43,7 @@ def annotated(picture: Picture, page: Page) -> "Image.Image":
         else:
             pen.rectangle((left, top, right, bottom), outline=colour, width=thick)
         label = f"{mark.label}?" if mark.unsure else mark.label
-        pen.text((left, top), label, fill=colour, font=font, anchor="lb")
+        pen.text((left, top), label, colour, font, "lb", stroke_width=thick // 3)
     return image
 
 
