@@ -56,13 +56,22 @@ def with_c(exported: Run, run_export: Any, tmp_path_factory: pytest.TempPathFact
     return run_export(directory, "--format", "c")
 
 
-def reference_answers(content: bytes, pixels: Pixels) -> np.ndarray:
-    """Return what TFLite's own reference kernels answer, which compute with integers too."""
+def reference(content: bytes, **options: Any) -> Any:
+    """Return an interpreter with TFLite's own reference kernels, which compute with integers."""
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-    interpreter = Interpreter(
-        model_content=content, experimental_op_resolver_type=OpResolverType.BUILTIN_REF
-    )
+    # ELU has no reference kernel.
+    for kind in (OpResolverType.BUILTIN_REF, OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES):
+        try:
+            return Interpreter(model_content=content, experimental_op_resolver_type=kind, **options)
+        except ValueError as error:
+            assert "ELU" in str(error)
+    raise AssertionError
+
+
+def reference_answers(content: bytes, pixels: Pixels) -> np.ndarray:
+    """Return what TFLite's own reference kernels answer."""
+    interpreter = reference(content)
     (taken,), (given,) = interpreter.get_input_details(), interpreter.get_output_details()
     interpreter.resize_tensor_input(taken["index"], pixels.shape)
     interpreter.allocate_tensors()
@@ -84,13 +93,7 @@ def test_it_is_published_with_its_header_and_figures(with_c: Run) -> None:
 
 def scores_of_the_reference(content: bytes, tensor: int, pixels: Pixels) -> np.ndarray:
     """Return an int8 tensor as TFLite's own reference kernels compute it."""
-    from ai_edge_litert.interpreter import Interpreter, OpResolverType
-
-    interpreter = Interpreter(
-        model_content=content,
-        experimental_op_resolver_type=OpResolverType.BUILTIN_REF,
-        experimental_preserve_all_tensors=True,
-    )
+    interpreter = reference(content, experimental_preserve_all_tensors=True)
     (taken,) = interpreter.get_input_details()
     interpreter.resize_tensor_input(taken["index"], pixels.shape)
     interpreter.allocate_tensors()
@@ -198,6 +201,78 @@ def test_what_people_train_is_equal_bit_by_bit(
 ) -> None:
     keras.utils.set_random_seed(1)
     equal_bit_by_bit(build(), digits, test_digits[0][:1000], tmp_path)
+
+
+def _around(middle: Callable[[Any], Any]) -> Network:
+    """A network with `middle` between a convolution and the classes."""
+    inputs, values = _inputs()
+    values = middle(keras.layers.Conv2D(6, 3, strides=2, padding="same")(values))
+    return _classes(inputs, keras.layers.Flatten()(values))
+
+
+@needs_compiler
+@pytest.mark.parametrize(
+    "activation", ["selu", "softplus", "mish", "swish", "softsign", "exponential"]
+)
+def test_an_activation_is_equal_bit_by_bit(
+    activation: str, digits: Digits, test_digits: Digits, tmp_path: Path
+) -> None:
+    keras.utils.set_random_seed(1)
+    network = _around(keras.layers.Activation(activation))
+    equal_bit_by_bit(network, digits, test_digits[0][:300], tmp_path)
+
+
+@needs_compiler
+@pytest.mark.parametrize("shared", [None, (1, 2)], ids=["each", "by channel"])
+def test_prelu_is_equal_bit_by_bit(
+    shared: tuple[int, int] | None, digits: Digits, test_digits: Digits, tmp_path: Path
+) -> None:
+    keras.utils.set_random_seed(1)
+    slopes = keras.initializers.RandomUniform(-0.2, 0.4)
+    network = _around(keras.layers.PReLU(alpha_initializer=slopes, shared_axes=shared))
+    equal_bit_by_bit(network, digits, test_digits[0][:300], tmp_path)
+
+
+@needs_compiler
+@pytest.mark.parametrize("padding", ["same", "valid"])
+@pytest.mark.parametrize("kind", ["Conv2D", "DepthwiseConv2D"])
+def test_dilated_convolutions_are_equal_bit_by_bit(
+    kind: str, padding: str, digits: Digits, test_digits: Digits, tmp_path: Path
+) -> None:
+    keras.utils.set_random_seed(1)
+    size = ((5,) if kind == "Conv2D" else ()) + ((3, 2),)
+    dilated = getattr(keras.layers, kind)(
+        *size, dilation_rate=(2, 3), padding=padding, activation="relu"
+    )
+    equal_bit_by_bit(_around(dilated), digits, test_digits[0][:300], tmp_path)
+
+
+@needs_compiler
+@pytest.mark.parametrize("joined", [False, True], ids=["alone", "concatenated"])
+def test_elu_is_equal_but_for_roundings(
+    joined: bool, digits: Digits, test_digits: Digits, tmp_path: Path
+) -> None:
+    """TFLite has no reference kernel for it; the others round their sums otherwise."""
+    layers = keras.layers
+
+    def concatenated(values: Any) -> Any:
+        parts = [layers.Conv2D(4, 1, activation=name)(values) for name in ("elu", "relu", None)]
+        return layers.Concatenate()(parts)
+
+    keras.utils.set_random_seed(1)
+    content = tflite.int8(_around(concatenated if joined else layers.ELU()), digits[0][:100])
+    found = read(content, {})
+    path = tmp_path / "network.c"
+    path.write_text(source(found, "network"))
+    pixels = test_digits[0][:300]
+    answers = load(path).predict_proba(pixels)
+    others = softmax_by_table(scores_of_the_reference(content, found.scores, pixels), found.scale)
+    own, expected = (
+        np.rint(np.log(made / made.max(axis=1, keepdims=True)) / found.scale)
+        for made in (answers, others)
+    )
+    assert np.abs(own - expected).max() <= 2
+    assert (own == expected).mean() > 0.85
 
 
 @needs_compiler

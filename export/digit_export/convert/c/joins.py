@@ -1,6 +1,7 @@
 """Operators that join two values, or several: sums, products, concatenations."""
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,20 +38,40 @@ def multiply(reader: "Reader", operator: Any) -> None:
     )
 
 
+def prelu(reader: "Reader", operator: Any) -> None:
+    """Multiply what is negative with a constant of its own."""
+    inputs, fields = _pair(reader, operator)
+    source, slopes, made = _quantizations(reader, operator)
+    if isinstance(inputs[1], int):
+        raise ValueError("slopes that are computed")
+    # In float32, as TFLite does.
+    above = np.float32(source.scale) / np.float32(made.scale)
+    below = np.float32(source.scale) * np.float32(slopes.scale) / np.float32(made.scale)
+    for name, real in (("", above), ("_below", below)):
+        factor, shift = rescale.multiplier(float(real))
+        fields |= {f"multiplier{name}": factor, f"shift{name}": shift}
+    reader.add("prelu", inputs, int(operator.outputs[0]), fields)
+
+
 def concatenate(reader: "Reader", operator: Any) -> None:
     """Copy each part to its place."""
+    made = int(operator.outputs[0])
+    parts = [int(tensor) for tensor in operator.inputs]
+    if {reader.graph.quantization(part) for part in parts} != {reader.graph.quantization(made)}:
+        raise ValueError("a concatenation that changes the scale")
+    # All parts first: each may need steps of its own.
+    copies(reader, operator, [reader.value(part) for part in parts])
+
+
+def copies(reader: "Reader", operator: Any, values: Sequence[int]) -> None:
+    """Copy values to their places in the result of a CONCATENATION, whose parts they are."""
     made = int(operator.outputs[0])
     shape = reader.graph.shape(made)
     axis = int(operator.builtinOptions.axis) % (len(shape) + 1) - 1
     if axis < 0:
         raise ValueError("a concatenation of images")
-    parts = [int(tensor) for tensor in operator.inputs]
-    if {reader.graph.quantization(part) for part in parts} != {reader.graph.quantization(made)}:
-        raise ValueError("a concatenation that changes the scale")
-    # All parts first: each may need steps of its own.
-    values = [reader.value(part) for part in parts]
     at = 0
-    for part, value in zip(parts, values, strict=True):
+    for part, value in zip(map(int, operator.inputs), values, strict=True):
         count = math.prod(reader.graph.shape(part)[axis:])
         fields = {
             "rows": math.prod(shape[:axis]),

@@ -11,7 +11,7 @@ import numpy as np
 
 from digit_export.convert.c import elementwise, rescale
 from digit_export.convert.c.graph import Array
-from digit_export.convert.c.joins import add, concatenate, multiply, subtract
+from digit_export.convert.c.joins import add, concatenate, multiply, prelu, subtract
 from digit_export.convert.c.tflite_graph import TFLiteGraph, before
 
 if TYPE_CHECKING:
@@ -218,5 +218,6 @@ READERS: Final[Mapping[str, Callable[["Reader", Any], None]]] = {
     "MUL": multiply,
     "PAD": _pad,
     "PADV2": _pad,
+    "PRELU": prelu,
     "SUB": subtract,
 }

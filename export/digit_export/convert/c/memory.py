@@ -7,7 +7,7 @@ from typing import Final
 from digit_export.convert.c.graph import Int8Network, Step
 
 # These read each value before they write at its place, so they may write over what they take.
-_IN_PLACE: Final = ("table", "add", "multiply")
+_IN_PLACE: Final = ("table", "add", "multiply", "prelu")
 
 
 @dataclass(frozen=True)

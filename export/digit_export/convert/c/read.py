@@ -1,13 +1,15 @@
 """An int8 TFLite file as steps: the walk along its operators, and what is said of odd ones."""
 
+import copy
 from collections.abc import Mapping
 from typing import Any, Final
 
-from digit_export.convert.c import elementwise, layers
+from digit_export.convert.c import dilated, elementwise, joins, layers
 from digit_export.convert.c.graph import PIXELS_VALUE, Array, Int8Network, Step
 from digit_export.convert.c.tflite_graph import TFLiteGraph
 from digit_export.errors import ConversionError
 
+_CONVOLUTIONS: Final = ("CONV_2D", "DEPTHWISE_CONV_2D")
 _RENAMINGS: Final = ("RESHAPE", "SQUEEZE", "EXPAND_DIMS")
 
 
@@ -56,6 +58,10 @@ class Reader:
         # Of a tensor that is nothing but a function of each value of another: that one, and
         # the operators between.
         self._functions: dict[int, tuple[int, frozenset[int]]] = {}
+        # Dilated convolutions, by their parts' results; see `dilated`.
+        self._dealt: dict[int, Any] = {}
+        self._parts: dict[int, tuple[str, Any]] = {}
+        self._of_floats: dict[int, Any] = {}
         self._done = {graph.input}
         self._numbers = {int(o.outputs[0]): i for i, (_, o) in enumerate(graph.operators)}
 
@@ -70,13 +76,24 @@ class Reader:
             raise ValueError(f"{name} comes after softmax")
         if name in _RENAMINGS:
             self._renamed[int(operator.outputs[0])] = self._own(taken[0])
+        elif name == "QUANTIZE" and taken[0] in self._of_floats:
+            self._concatenate(self._of_floats[taken[0]], operator)
         elif name in elementwise.NAMES and self._joins(operator, taken):
             return
+        elif name == "SPACE_TO_BATCH_ND":
+            self._dealt[int(operator.outputs[0])] = operator
+        elif name in _CONVOLUTIONS and taken[0] in self._dealt:
+            self._parts[int(operator.outputs[0])] = (name, operator)
+        elif name == "BATCH_TO_SPACE_ND" and taken[0] in self._parts:
+            name, convolution = self._parts[taken[0]]
+            deal = self._dealt[int(convolution.inputs[0])]
+            self._read(name, dilated.folded(self.graph, deal, convolution, operator))
+        elif name == "CONCATENATION" and not self.graph.is_int8(int(operator.outputs[0])):
+            self._of_floats[int(operator.outputs[0])] = operator
         elif name == "SOFTMAX":
             self._end(taken[0], operator)
         elif name in layers.READERS:
-            layers.READERS[name](self, operator)
-            self._done.add(int(operator.outputs[0]))
+            self._read(name, operator)
         else:
             raise ValueError("there is no such kernel")
 
@@ -105,8 +122,39 @@ class Reader:
         """Add a step that makes the tensor `output`."""
         if not self.graph.is_int8(output):
             raise ValueError("it computes with other numbers than int8")
+        self._append(kernel, inputs, output, fields, scratch, macs)
+
+    def _append(
+        self,
+        kernel: str,
+        inputs: tuple[int | Array, ...],
+        output: int,
+        fields: Mapping[str, int | Array],
+        scratch: int = 0,
+        macs: int = 0,
+    ) -> None:
         name = self.graph.name(output).split(";")[0]
         self.steps.append(Step(kernel, name, inputs, output, fields, scratch, macs))
+
+    def _read(self, name: str, operator: Any) -> None:
+        layers.READERS[name](self, operator)
+        self._done.add(int(operator.outputs[0]))
+
+    def _concatenate(self, operator: Any, quantize: Any) -> None:
+        """Concatenate functions of int8 values that are floats until they are together."""
+        made = int(quantize.outputs[0])
+        for tensor in map(int, operator.inputs):
+            own = self._own(tensor)
+            if own not in self._functions:
+                raise ValueError("it computes with other numbers than int8")
+            # Each part becomes int8 for itself, in the scale of the whole.
+            last = copy.copy(quantize)
+            last.inputs = [own]
+            self._tabulate(own, last)
+        whole = copy.copy(operator)
+        whole.outputs = [made]
+        joins.copies(self, whole, list(map(self._own, map(int, operator.inputs))))
+        self._done.add(made)
 
     def _own(self, tensor: int) -> int:
         return self._renamed.get(tensor, tensor)
@@ -130,18 +178,20 @@ class Reader:
         self._functions[int(operator.outputs[0])] = (roots.pop(), frozenset(operators))
         return True
 
-    def _tabulate(self, tensor: int) -> None:
+    def _tabulate(self, tensor: int, last: Any = None) -> None:
+        """Add the step that makes a function of one value; `last` makes it int8, if given."""
         root, numbers = self._functions.pop(tensor)
         operators = [self.graph.operators[number][1] for number in sorted(numbers)]
-        if not self.graph.is_int8(tensor):
+        operators += [last] if last else []
+        if not self.graph.is_int8(int(operators[-1].outputs[0])):
             raise ValueError("it computes with other numbers than int8")
         count = layers.size(self.graph, tensor)
         values = elementwise.table(self.graph.model, operators, list(self._renamed.items()))
         fields: dict[str, int | Array] = {"count": count, "values": values}
         if root == self.graph.input:
-            self.add("pixels", (PIXELS_VALUE,), tensor, fields)
+            self._append("pixels", (PIXELS_VALUE,), tensor, fields)
         else:
-            self.add("table", (self.value(root),), tensor, fields)
+            self._append("table", (self.value(root),), tensor, fields)
         self._done.add(tensor)
 
     def _end(self, tensor: int, operator: Any) -> None:

@@ -87,6 +87,16 @@ class TFLiteGraph:
         return _ACTIVATIONS[getattr(options, "fusedActivationFunction", 0)]
 
 
+def same() -> int:
+    """Return the number of the padding "same"."""
+    return int(schema.Padding.SAME)
+
+
+def valid() -> int:
+    """Return the number of the padding "valid"."""
+    return int(schema.Padding.VALID)
+
+
 def before(options: Any, taken: Any, made: Any, window: Any, stride: Any, dilation: Any) -> Any:
     """Return rows and columns of padding before the first, of "same" or "valid"."""
     if options.padding != schema.Padding.SAME:

@@ -20,7 +20,7 @@ _WIDTH: Final = 100
 _TYPES: Final = {"bias": "int32_t", "multiplier": "int32_t", "thresholds": "int32_t"}
 # What the kernels call, in the order in which they must be defined.
 _SHARED: Final = {
-    "scaled": ("add", "average_pool", "conv", "dense", "depthwise", "multiply"),
+    "scaled": ("add", "average_pool", "conv", "dense", "depthwise", "multiply", "prelu"),
     "dot": ("conv", "dense"),
 }
 
