@@ -20,6 +20,8 @@ ENVIRONMENTS: Final = (
     "digit-runtime",
     "digit-runtime[onnx]",
     "digit-runtime[tflite]",
+    "digit-runtime[image,onnx]",
+    "digit-runtime[pdf,onnx]",
     "digit-runtime[batch,onnx]",
     "digit-toolkit",
 )

@@ -48,6 +48,7 @@ class Job:
         threads: That an engine uses for one batch.
         invert: Whether to invert the colours first.
         transpose: Whether to exchange rows and columns first.
+        unsure_below: The model's; see `Classifier`. Its manifest does not travel.
     """
 
     output: str
@@ -59,6 +60,7 @@ class Job:
     threads: int = 1
     invert: bool = False
     transpose: bool = False
+    unsure_below: float | None = None
 
     def identity(self, part: Part) -> Identity:
         """Return all that decides the results of a part."""

@@ -26,6 +26,15 @@ SCHEMA: Final = pa.schema(
         "id": pa.string(),
     }
 )
+# Of a picture, whose rows are marks; what tables have comes first, so that all can be read alike.
+MARKS: Final = pa.schema(
+    [
+        *SCHEMA,
+        *(pa.field(name, pa.int32()) for name in ("page", "line", "position")),
+        *(pa.field(name, pa.int32()) for name in ("x", "y", "width", "height")),
+        pa.field("unsure", pa.bool_()),
+    ]
+)
 ERRORS_HEADER: Final = b"source,row,column,reason\n"
 _WRITERS: Final = {"parquet": pyarrow.parquet.ParquetWriter, "csv": pyarrow.csv.CSVWriter}
 # A row group of the results; they take 13 bytes a row in memory.
@@ -49,6 +58,7 @@ class Results:
         stream: Gets the results.
         output_format: "parquet" or "csv".
         open_errors: Opens the file for bad rows; called when there is one.
+        schema: `SCHEMA`, or `MARKS` for tables that are ready.
     """
 
     def __init__(
@@ -57,6 +67,7 @@ class Results:
         stream: Any,
         output_format: str,
         open_errors: Callable[[], AbstractContextManager[Any]],
+        schema: pa.Schema = SCHEMA,
     ) -> None:
         self.rows = 0
         self.errors = 0
@@ -66,7 +77,7 @@ class Results:
         self._waiting: list[tuple[NDArray[np.int64], Probabilities]] = []
         self._ids: list[str | None] = []
         self._stack = ExitStack()
-        self._writer = self._stack.enter_context(_WRITERS[output_format](stream, SCHEMA))
+        self._writer = self._stack.enter_context(_WRITERS[output_format](stream, schema))
 
     def __enter__(self) -> "Results":
         return self
@@ -95,6 +106,11 @@ class Results:
         self.rows += len(numbers)
         if sum(len(waiting) for waiting, _ in self._waiting) >= _GROUP_ROWS:
             self._write()
+
+    def add_table(self, table: pa.Table) -> None:
+        """Take results that have the schema already."""
+        self._writer.write_table(table)
+        self.rows += table.num_rows
 
     def add_bad(self, bad: list[BadRow]) -> None:
         """Take rows that have no result."""

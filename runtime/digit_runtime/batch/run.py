@@ -16,7 +16,7 @@ from digit_runtime.batch.last_words import last_words
 from digit_runtime.batch.ledger import Ledger
 from digit_runtime.batch.parts import BadRow, Part
 from digit_runtime.batch.places import ERRORS, Folder
-from digit_runtime.batch.readers.table import format_of
+from digit_runtime.batch.readers.table import plan_of
 from digit_runtime.batch.results import ERRORS_HEADER, error_lines
 from digit_runtime.batch.scorer import BAD_INPUT
 from digit_runtime.batch.sources import Source, find
@@ -84,6 +84,7 @@ def run(inputs: Sequence[str], output: str, classifier: Classifier, settings: Se
         threads=settings.threads,
         invert=settings.invert,
         transpose=settings.transpose,
+        unsure_below=classifier.unsure_below,
     )
     folder = Folder(job.output, job.run)
     found = find(inputs, job.output)
@@ -134,7 +135,7 @@ def _plan(sources: Sequence[Source], rows: int) -> tuple[list[Part], _Errors]:
 
     def cut(source: Source) -> list[Part] | DigitError:
         try:
-            return format_of(source).plan(source, rows)
+            return plan_of(source)(source, rows)
         except BAD_INPUT as error:
             return error
 

@@ -7,10 +7,11 @@ from typing import Final
 
 from digit_runtime.batch.errors import WorkerKilledError
 from digit_runtime.batch.job import Job, Outcome, Record
-from digit_runtime.batch.parts import Part, Rows
+from digit_runtime.batch.parts import BadRow, Part, Rows
 from digit_runtime.batch.places import ERRORS, PARTS, Folder
+from digit_runtime.batch.readers.pictures import is_picture, read_marks
 from digit_runtime.batch.readers.table import format_of
-from digit_runtime.batch.results import Results
+from digit_runtime.batch.results import MARKS, SCHEMA, Results
 from digit_runtime.contract import Pixels
 from digit_runtime.errors import (
     DigitError,
@@ -19,6 +20,7 @@ from digit_runtime.errors import (
     OutputError,
     PixelsError,
 )
+from digit_runtime.inputs.page.read import Model
 from digit_runtime.inputs.suspicions import Guard, transposed
 from digit_runtime.loading.load import load
 
@@ -59,30 +61,51 @@ class Scorer:
     def _publish(self, part: Part) -> Record:
         # In the order of their appearance: bad rows, record, results. So results that
         # are there have all that belongs to them, and being there makes a part complete.
-        guard = self._guard(part)
+        marks = is_picture(part.source)
         with self._folder.writing(f"{part.name}.{self._job.output_format}") as stream:
             with Results(
                 part.source.name,
                 stream,
                 self._job.output_format,
                 lambda: self._folder.writing(f"{ERRORS}/{part.name}.csv"),
+                MARKS if marks else SCHEMA,
             ) as results:
-                reading = _Reading(format_of(part.source).read(part))
-                for rows in reading:
-                    results.add_bad(rows.bad)
-                    if len(rows.pixels):
-                        self._predict(rows, results, guard)
+                total, warnings = (self._marks if marks else self._rows)(part, results)
             record = Record(
                 identity=self._job.identity(part),
-                rows_in=reading.total if part.rows is None else part.rows,
+                rows_in=total if part.rows is None else part.rows,
                 rows_out=results.rows,
                 errors=results.errors,
                 size=stream.tell(),
-                warnings=guard.complaints(),
+                warnings=warnings,
             )
             with self._folder.writing(f"{PARTS}/{part.name}.json") as file:
                 file.write(record.to_json())
         return record
+
+    def _rows(self, part: Part, results: Results) -> tuple[int, list[str]]:
+        """Score a table's rows; returns how many there were, and suspicions."""
+        guard = self._guard(part)
+        reading = _Reading(format_of(part.source).read(part))
+        for rows in reading:
+            results.add_bad(rows.bad)
+            if len(rows.pixels):
+                self._predict(rows, results, guard)
+        return reading.total, guard.complaints()
+
+    def _marks(self, part: Part, results: Results) -> tuple[int, list[str]]:
+        """Find and score a picture's marks; returns how many there were, and no suspicions."""
+        classifier = self._classifier
+        model = Model(classifier.predict_proba, classifier.labels, self._job.unsure_below)
+        total = 0
+        for found in read_marks(part, model):
+            if isinstance(found, BadRow):
+                results.add_bad([found])
+                total += 1
+            else:
+                results.add_table(found)
+                total += found.num_rows
+        return total, []
 
     def _predict(self, rows: Rows, results: Results, guard: Guard) -> None:
         pixels = self._oriented(rows.pixels)

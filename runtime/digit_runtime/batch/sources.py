@@ -10,7 +10,15 @@ from fsspec.implementations.arrow import ArrowFSWrapper
 from pyarrow.fs import FileInfo, FileSelector, FileSystem, FileType, LocalFileSystem
 
 from digit_runtime.batch.places import locate, shown
-from digit_runtime.batch.walk import HIDDEN, IS_HIDDEN, NO_SUFFIX, SUFFIXES, PassedOver, local_files
+from digit_runtime.batch.walk import (
+    HIDDEN,
+    IS_HIDDEN,
+    NO_SUFFIX,
+    SUFFIXES,
+    WANTED,
+    PassedOver,
+    local_files,
+)
 from digit_runtime.errors import InputNotFoundError, explained
 
 
@@ -77,8 +85,8 @@ def find(inputs: Iterable[str], output: str) -> Found:
                     passed[one.name] = PassedOver(one.name, f"is {name} once more")
         if not named:
             raise InputNotFoundError(
-                f"{shown(given, '')}: no such file, and no folder or pattern with "
-                f"{', '.join(SUFFIXES)} files"
+                f"{shown(given, '')}: no such file, and no folder or pattern of files with the "
+                f"suffix {WANTED}"
             )
     return Found(list(sources.values()), sorted(passed.values(), key=lambda one: one.name))
 

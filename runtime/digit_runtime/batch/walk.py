@@ -9,10 +9,15 @@ from typing import Final, NoReturn
 
 from pyarrow.fs import FileInfo, FileSystem
 
-SUFFIXES: Final = (".csv", ".csv.gz", ".npy", ".parquet", ".pq")
+from digit_runtime.inputs import pictures
+
+TABLES: Final = (".csv", ".csv.gz", ".npy", ".parquet", ".pq")
+PICTURES: Final = tuple(sorted(pictures.SUFFIXES))
+SUFFIXES: Final = (*TABLES, *PICTURES)
+WANTED: Final = f"{', '.join(TABLES)} or that of a picture"
 HIDDEN: Final = ("_", ".")
 IS_HIDDEN: Final = "its name begins with _ or ."
-NO_SUFFIX: Final = f"its name ends with none of {', '.join(SUFFIXES)}"
+NO_SUFFIX: Final = f"its name does not end with {WANTED}"
 
 
 @dataclass(frozen=True)

@@ -89,9 +89,10 @@ def batch(
 ) -> None:
     """Predict the digits of many files, with many workers, on one machine or a Ray cluster.
 
-    An INPUT is a file, a folder or a pattern, of CSV (also .gz), .npy and Parquet files; so
-    may be an address such as s3://bucket/scans/. Parquet has the columns pixel0 to pixel783,
-    or one column pixels with 784 bytes or numbers.
+    An INPUT is a file, a folder or a pattern, of CSV (also .gz), .npy and Parquet files and of
+    pictures; so may be an address such as s3://bucket/scans/. Parquet has the columns pixel0 to
+    pixel783, or one column pixels with 784 bytes or numbers. Of pictures (photos, scans and
+    forms, TIFF and PDF with all pages) every digit is found and is a row, as digit-read reads it.
 
     FOLDER gets Parquet or CSV files with source, row, label and confidence, and _errors.csv
     with source, row, column and reason. Each appears only when it is complete; what is

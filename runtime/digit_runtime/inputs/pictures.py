@@ -5,6 +5,7 @@ a PNG of 36 kB may ask for gigabytes.
 """
 
 import io
+import logging
 import math
 import warnings
 from collections.abc import Iterator
@@ -34,6 +35,9 @@ _MOST_BYTES: Final = 256 * 1024**2
 _MOST_SIDE: Final = 100_000
 _BYTES: Final = {"1": 1, "L": 1, "P": 1, "LA": 4, "I": 4, "F": 4}
 _MOST_PAGES: Final = 1000
+
+# What Pillow logs of a damaged file is in the error that it raises.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True)
@@ -96,14 +100,23 @@ def open_pictures(
         opened = Image.open(io.BytesIO(data) if data is not None else source, formats=FORMATS)
     with opened:
         # The frames of an animation are not pages.
-        frames = getattr(opened, "n_frames", 1) if opened.format == "TIFF" else 1
-        for page in range(1 if first_only else min(frames, _MOST_PAGES)):
+        for page in range(_MOST_PAGES if opened.format == "TIFF" and not first_only else 1):
             with explained(name, f"an image ({', '.join(FORMATS)})"), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                if page:
-                    opened.seek(page)
+                if not has_page(opened, page):
+                    return
                 picture = _decoded(opened, page + 1, name)
             yield picture
+
+
+def has_page(opened: "Image.Image", page: int) -> bool:
+    """Go to a page, from 0, or tell that there is none; no other page is looked at."""
+    try:
+        if page:
+            opened.seek(page)
+    except EOFError:
+        return False
+    return True
 
 
 def _head(path: Path) -> bytes:

@@ -10,6 +10,7 @@ import numpy as np
 from digit_runtime.contract import PIXELS, Pixels, as_pixels
 from digit_runtime.errors import DigitError
 from digit_runtime.inputs import images
+from digit_runtime.inputs.pictures import has_page
 from digit_runtime.serve.errors import Refusal
 from digit_runtime.serve.limits import Limits
 
@@ -93,10 +94,9 @@ def check_size(body: bytearray, limits: Limits, pages: int = 1) -> None:
     too_large = Refusal(413, f"a picture may have {limits.image_pixels:,} pixels")
     try:
         with Image.open(io.BytesIO(body), formats=images.FORMATS) as opened:
-            frames = getattr(opened, "n_frames", 1) if opened.format == "TIFF" else 1
-            for number in range(min(frames, pages)):
-                if number:
-                    opened.seek(number)
+            for page in range(pages if opened.format == "TIFF" else 1):
+                if not has_page(opened, page):
+                    break
                 width, height = opened.size
                 if width * height > limits.image_pixels:
                     raise too_large

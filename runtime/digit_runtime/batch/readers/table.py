@@ -1,10 +1,10 @@
 """The file formats that digit-batch reads, by the suffix that promises one."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Protocol
 
 from digit_runtime.batch.parts import Part, Rows
-from digit_runtime.batch.readers import csv, npy, parquet
+from digit_runtime.batch.readers import csv, npy, parquet, pictures
 from digit_runtime.batch.sources import Source
 
 
@@ -27,6 +27,11 @@ class Format(Protocol):
             PixelsError, InputReadError: As `plan`.
         """
         ...
+
+
+def plan_of(source: Source) -> Callable[[Source, int], list[Part]]:
+    """Return what cuts a file, of rows or of pictures, into parts; see `Format.plan`."""
+    return pictures.plan if pictures.is_picture(source) else format_of(source).plan
 
 
 def format_of(source: Source) -> Format:

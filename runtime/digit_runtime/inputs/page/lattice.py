@@ -41,6 +41,11 @@ class Reading:
     shape: Shape
     probabilities: Probabilities
 
+    @property
+    def sure(self) -> float:
+        """The highest of the probabilities."""
+        return float(self.probabilities.max())
+
 
 def read_lines(
     lines: Sequence[Sequence[Shape]], typical: float, model: Model

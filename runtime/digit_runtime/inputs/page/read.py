@@ -18,6 +18,7 @@ from digit_runtime.inputs.page.result import Box, Line, Mark, Page
 from digit_runtime.inputs.page.rules import remove_rules
 from digit_runtime.inputs.page.runs import blobs_of, runs_of
 from digit_runtime.inputs.page.shapes import Shape, find_shapes
+from digit_runtime.inputs.page.words import are_words
 
 if TYPE_CHECKING:
     from digit_runtime.inputs.pictures import Picture
@@ -89,19 +90,25 @@ def _read(ink: Ink, model: Model, picture: "Picture") -> Page:
     read = read_lines(lines, typical, ask)
     scale = picture.scale
 
-    def mark(reading: Reading) -> Mark:
+    def mark(reading: Reading, words: bool) -> Mark:
         best = int(reading.probabilities.argmax())
-        probability = float(reading.probabilities[best])
         return Mark(
             _scaled(reading.shape.box, scale),
             model.labels[best],
-            probability,
-            model.unsure_below is not None and probability < model.unsure_below,
+            float(reading.probabilities[best]),
+            words or unsure(reading),
             images[id(reading.shape)],
         )
 
+    def unsure(reading: Reading) -> bool:
+        return model.unsure_below is not None and reading.sure < model.unsure_below
+
+    def line(readings: Sequence[Reading]) -> Line:
+        words = are_words([unsure(reading) for reading in readings])
+        return Line(tuple(mark(reading, words) for reading in readings))
+
     return Page(
-        tuple(Line(tuple(mark(reading) for reading in line)) for line in read if line),
+        tuple(line(readings) for readings in read if readings),
         tuple(_scaled(shape.box, scale) for shape in out),
         tuple(_scaled(box, scale) for box in rules),
         picture.page,

@@ -15,7 +15,8 @@ class Mark:
         box: Left, top, width and height, in pixels of the picture.
         label: The most probable class's name.
         probability: The model's, from 0 to 1.
-        unsure: Whether that is below what the model's manifest calls sure.
+        unsure: Whether that is below what the model's manifest calls sure, or that of so many of
+            the line's marks that it is no line of digits.
         image: As the model saw it, uint8 ``[28, 28]``.
     """
 

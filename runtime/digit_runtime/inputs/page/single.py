@@ -8,14 +8,16 @@ from digit_runtime.inputs.mnist_form import Grey
 from digit_runtime.inputs.page.crop import crop
 from digit_runtime.inputs.page.ink import Ink, find_ink
 from digit_runtime.inputs.page.rules import remove_rules
-from digit_runtime.inputs.page.runs import blobs_of, runs_of
+from digit_runtime.inputs.page.runs import Runs, blobs_of, paint, runs_of
 from digit_runtime.inputs.page.shapes import Shape, find_shapes, united
 
 if TYPE_CHECKING:
     from PIL import Image
 
-# Below this the ink may as well be on the other side; the larger mark counts.
+# Below this the ink may as well be on the other side.
 _CLEAR: Final = 0.6
+# How many times smaller, by its box, a mark may be than that of the other side.
+_SMALLER: Final = 25
 # A mark lower than this share of the main one is no further digit.
 _AS_HIGH: Final = 0.6
 # Marks nearer than this share of the main one's height may be parts of it.
@@ -46,9 +48,34 @@ def _best(image: "Image.Image") -> tuple[Ink, list[Shape]] | None:
     ink, shapes = _found(image, None)
     if ink.paper.certainty < _CLEAR:
         other = _found(image, not ink.paper.ink_is_dark)
-        if max(map(_extent, other[1]), default=0) > max(map(_extent, shapes), default=0):
+        if _written(other[1], shapes):
             ink, shapes = other
     return (ink, shapes) if shapes else None
+
+
+def _written(some: list[Shape], others: list[Shape]) -> bool:
+    """Tell whether the largest of some shapes, rather than that of the others, is writing.
+
+    Writing is thin for its size; a piece of a sheet on a desk is not, nor is a hole. A shape
+    that is far smaller says nothing.
+    """
+    if not some or not others:
+        return bool(some)
+    one, two = max(some, key=_extent), max(others, key=_extent)
+    ratio = _extent(one) / _extent(two)
+    if not 1 / _SMALLER < ratio < _SMALLER:
+        return ratio > 1
+    return _length(one) > _length(two)
+
+
+def _length(shape: Shape) -> float:
+    """Return how many times longer a shape is than its strokes are thick."""
+    left, top, right, bottom = shape.box
+    mask = np.zeros((bottom - top + 2, right - left + 2), np.bool_)
+    runs = shape.runs
+    paint(mask, Runs(runs.row - top + 1, runs.start - left + 1, runs.stop - left + 1), True)
+    edge = int((mask[1:] != mask[:-1]).sum() + (mask[:, 1:] != mask[:, :-1]).sum())
+    return max(shape.width, shape.height) * edge / (2 * shape.area)
 
 
 def _found(image: "Image.Image", ink_is_dark: bool | None) -> tuple[Ink, list[Shape]]:
