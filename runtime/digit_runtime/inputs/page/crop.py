@@ -12,13 +12,15 @@ from digit_runtime.inputs.page.shapes import Shape
 _MARGIN: Final = 2
 # A digit's edge, of 255; fainter pixels are the blur around it.
 _EDGE: Final = 64
+# Ink is made smaller down to this, in pixels: three times as many as MNIST has.
+_LARGE: Final = 60
 # Lines that sink or rise by more degrees are turned level.
 _LEVEL: Final = 3.0
 
 
 def crop(ink: Ink, shape: Shape, angle: float) -> Grey:
     """Return a shape's ink, uint8 ``[28, 28]``, turned back by the `angle` of its line."""
-    values = _values(ink, shape)
+    values = _smaller(_values(ink, shape))
     if abs(angle) > _LEVEL:
         from PIL import Image
 
@@ -46,6 +48,19 @@ def _values(ink: Ink, shape: Shape) -> Grey:
     wide[:, :-1] |= inside[:, 1:]
     values = np.minimum(part * np.float32(255 / peak), 255) * wide
     return _trimmed(values.astype(np.uint8))
+
+
+def _smaller(values: Grey) -> Grey:
+    """Return large ink smaller, by the mean of squares: what follows takes time by the pixel."""
+    factor = max(values.shape) // _LARGE
+    if factor < 2:
+        return values
+    height, width = (-(-side // factor) for side in values.shape)
+    padded = np.zeros((height * factor, width * factor), np.uint8)
+    padded[: values.shape[0], : values.shape[1]] = values
+    squares = padded.reshape(height, factor, width, factor)
+    result: Grey = np.rint(squares.mean(axis=(1, 3), dtype=np.float32)).astype(np.uint8)
+    return result
 
 
 def _trimmed(values: Grey) -> Grey:

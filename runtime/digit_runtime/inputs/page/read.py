@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 _MOST: Final = 4_000
 # Below this it could as well be ink on the other side: both are read, the surer one counts.
 _CLEAR: Final = 0.6
+# ... unless so many digits are as sure as this, or as the model's own limit.
+_SEVERAL: Final = 6
+_SURE: Final = 0.9
 
 
 @dataclass(frozen=True)
@@ -53,10 +56,17 @@ def read_page(picture: "Picture", model: Model) -> Page:
     """
     ink = find_ink(picture.grey)
     page = _read(ink, model, picture)
-    if ink.paper.certainty >= _CLEAR:
+    if ink.paper.certainty >= _CLEAR or _is_sure(page, model):
         return page
     other = _read(find_ink(picture.grey, not ink.paper.ink_is_dark), model, picture)
     return max(page, other, key=_worth)
+
+
+def _is_sure(page: Page, model: Model) -> bool:
+    """Tell whether so many digits are sure that this must be the side where the ink is."""
+    limit = model.unsure_below or _SURE
+    sure = sum(mark.probability >= limit for mark in page.marks)
+    return sure >= _SEVERAL and sure >= 0.8 * len(page.marks)
 
 
 def _worth(page: Page) -> float:

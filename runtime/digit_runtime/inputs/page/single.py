@@ -3,10 +3,11 @@
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from digit_runtime.inputs.mnist_form import Grey
 from digit_runtime.inputs.page.crop import crop
-from digit_runtime.inputs.page.ink import Ink, find_ink
+from digit_runtime.inputs.page.ink import Ink, Mask, find_ink
 from digit_runtime.inputs.page.rules import remove_rules
 from digit_runtime.inputs.page.runs import Runs, blobs_of, paint, runs_of
 from digit_runtime.inputs.page.shapes import Shape, find_shapes, united
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
 
 # Below this the ink may as well be on the other side.
 _CLEAR: Final = 0.6
-# How many times smaller, by its box, a mark may be than that of the other side.
-_SMALLER: Final = 25
+# Pixels around a shape, where its edge fades.
+_AROUND: Final = 3
 # A mark lower than this share of the main one is no further digit.
 _AS_HIGH: Final = 0.6
 # Marks nearer than this share of the main one's height may be parts of it.
@@ -48,34 +49,40 @@ def _best(image: "Image.Image") -> tuple[Ink, list[Shape]] | None:
     ink, shapes = _found(image, None)
     if ink.paper.certainty < _CLEAR:
         other = _found(image, not ink.paper.ink_is_dark)
-        if _written(other[1], shapes):
+        if _writing(image, *other) > _writing(image, ink, shapes):
             ink, shapes = other
     return (ink, shapes) if shapes else None
 
 
-def _written(some: list[Shape], others: list[Shape]) -> bool:
-    """Tell whether the largest of some shapes, rather than that of the others, is writing.
+def _writing(image: "Image.Image", ink: Ink, shapes: list[Shape]) -> float:
+    """Tell how much the largest shape is like writing: thin for its size, with an edge all round.
 
-    Writing is thin for its size; a piece of a sheet on a desk is not, nor is a hole. A shape
-    that is far smaller says nothing.
+    On the wrong side of the paper's brightness there are holes, the sheet itself, and pieces of
+    it between the strokes and where the paper was looked for, which end without an edge.
     """
-    if not some or not others:
-        return bool(some)
-    one, two = max(some, key=_extent), max(others, key=_extent)
-    ratio = _extent(one) / _extent(two)
-    if not 1 / _SMALLER < ratio < _SMALLER:
-        return ratio > 1
-    return _length(one) > _length(two)
-
-
-def _length(shape: Shape) -> float:
-    """Return how many times longer a shape is than its strokes are thick."""
+    if not shapes:
+        return 0.0
+    shape = max(shapes, key=_extent)
     left, top, right, bottom = shape.box
-    mask = np.zeros((bottom - top + 2, right - left + 2), np.bool_)
-    runs = shape.runs
-    paint(mask, Runs(runs.row - top + 1, runs.start - left + 1, runs.stop - left + 1), True)
-    edge = int((mask[1:] != mask[:-1]).sum() + (mask[:, 1:] != mask[:, :-1]).sum())
-    return max(shape.width, shape.height) * edge / (2 * shape.area)
+    x, y = max(0, left - _AROUND), max(0, top - _AROUND)
+    part = (slice(y, bottom + _AROUND), slice(x, right + _AROUND))
+    grey = np.asarray(image)[part].astype(np.int16)
+    mask = np.zeros(grey.shape, np.bool_)
+    paint(mask, Runs(shape.runs.row - y, shape.runs.start - x, shape.runs.stop - x), True)
+    steps = np.concatenate([_steps(grey, mask), _steps(grey.T, mask.T)])
+    if ink.paper.ink_is_dark:
+        steps = -steps
+    edge = float((steps > 0.4 * np.quantile(ink.strength[part][mask], 0.85)).mean())
+    length = max(shape.width, shape.height) * len(steps) / (2 * shape.area)
+    return length * edge**4
+
+
+def _steps(grey: NDArray[np.int16], mask: Mask) -> NDArray[np.int16]:
+    """Return how much brighter it is on the inner side of a shape's border, down the picture."""
+    row, column = np.nonzero(mask[1:] != mask[:-1])
+    above, below = np.maximum(row - 1, 0), np.minimum(row + 2, len(grey) - 1)
+    step = grey[above, column] - grey[below, column]
+    return np.where(mask[row, column], step, -step)
 
 
 def _found(image: "Image.Image", ink_is_dark: bool | None) -> tuple[Ink, list[Shape]]:
