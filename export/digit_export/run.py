@@ -212,7 +212,7 @@ def _measure(
 def _layers(network: "Network", target: Target, content: bytes, rows: Rows) -> list["LayerError"]:
     from digit_export.parity.layer_errors import ROWS, compare
 
-    return compare(network, target.format, content, rows.pixels[:ROWS])
+    return compare(target.network(network), target.format, content, rows.pixels[:ROWS])
 
 
 def _names(source: Source, classes: int) -> tuple[str, ...]:

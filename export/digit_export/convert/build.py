@@ -29,6 +29,7 @@ def build(network: Network, target: Target, calibration: Pixels, facts: Mapping[
         ConversionError: The container has no way to write a layer; names it.
     """
     exporter = resolve_name(target.exporter)
+    network = target.network(network)
     try:
         with heeded(), quiet():
             content: bytes = exporter(network, calibration)

@@ -5,7 +5,10 @@ exporter module with such functions, and one engine in `digit_runtime.engines.ta
 """
 
 from dataclasses import asdict, dataclass, fields
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from digit_export.keras_model.network import Network
 
 REVISION: Final = 2
 """Raise it when an exporter writes other bytes, or parity has other figures, than before."""
@@ -37,6 +40,8 @@ class Target:
     exporter: str
     """``module:function``, a function from (Network, calibration pixels) to the file's bytes."""
     gate: Gate
+    equalized: bool = False
+    """Whether it is made of `Network.equalized`, since it has one step for many channels."""
     calibrated: bool = False
     """Whether the calibration rows determine the file."""
     on_request: bool = False
@@ -50,6 +55,10 @@ class Target:
         """For people: "onnx int8"."""
         return f"{self.format} {self.precision}"
 
+    def network(self, network: "Network") -> "Network":
+        """Return what is converted: `network`, or the same with other weights."""
+        return network.equalized if self.equalized else network
+
     def path(self, model: str) -> str:
         """Return where the file goes in the directory of `model`, with forward slashes."""
         return f"{self.format}/{model}-{self.precision}.{self.format}"
@@ -62,17 +71,32 @@ _QUANTIZED: Final = Gate(min_agreement=0.997, max_accuracy_loss=0.0010)
 TARGETS: Final = (
     Target("onnx", "float32", "digit_export.convert.onnx:float32", _EXACT),
     Target("onnx", "float16", "digit_export.convert.onnx:float16", _HALF),
-    Target("onnx", "dynamic", "digit_export.convert.onnx:dynamic", _QUANTIZED),
-    Target("onnx", "int8", "digit_export.convert.onnx:int8", _QUANTIZED, calibrated=True),
+    Target("onnx", "dynamic", "digit_export.convert.onnx:dynamic", _QUANTIZED, equalized=True),
+    Target(
+        "onnx",
+        "int8",
+        "digit_export.convert.onnx:int8",
+        _QUANTIZED,
+        equalized=True,
+        calibrated=True,
+    ),
     Target("tflite", "float32", "digit_export.convert.tflite:float32", _EXACT),
     Target("tflite", "float16", "digit_export.convert.tflite:float16", _HALF),
-    Target("tflite", "dynamic", "digit_export.convert.tflite:dynamic", _QUANTIZED),
-    Target("tflite", "int8", "digit_export.convert.tflite:int8", _QUANTIZED, calibrated=True),
+    Target("tflite", "dynamic", "digit_export.convert.tflite:dynamic", _QUANTIZED, equalized=True),
+    Target(
+        "tflite",
+        "int8",
+        "digit_export.convert.tflite:int8",
+        _QUANTIZED,
+        equalized=True,
+        calibrated=True,
+    ),
     Target(
         "c",
         "int8",
         "digit_export.convert.c:int8",
         _QUANTIZED,
+        equalized=True,
         calibrated=True,
         on_request=True,
         beside="digit_export.convert.c:beside",
@@ -82,6 +106,7 @@ TARGETS: Final = (
         "int8",
         "digit_export.convert.wasm:int8",
         _QUANTIZED,
+        equalized=True,
         calibrated=True,
         on_request=True,
         beside="digit_export.convert.wasm:beside",
@@ -91,6 +116,7 @@ TARGETS: Final = (
         "int8",
         "digit_export.convert.html:int8",
         _QUANTIZED,
+        equalized=True,
         calibrated=True,
         on_request=True,
     ),

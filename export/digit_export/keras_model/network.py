@@ -20,7 +20,7 @@ with quiet():
     import keras as keras
     import tensorflow as tf
 
-from digit_export.keras_model import keras_file, rebuild, saved_model
+from digit_export.keras_model import equalize, keras_file, rebuild, saved_model
 from digit_export.keras_model.adapt import adapt, leaves
 
 # Its warnings would go to the stream that stderr was when it was imported, which is closed.
@@ -90,6 +90,12 @@ class Network:
             parts.append(self.model.predict(part, batch_size=_BATCH_ROWS, verbose=0))
             advance(len(part))
         return np.concatenate(parts).astype(np.float32, copy=False)
+
+    @cached_property
+    def equalized(self) -> "Network":
+        """The same network with weights that lose less in int8; see `equalize`."""
+        model = equalize.equalized(self.model)
+        return self if model is None else Network(model, self.adapted)
 
     @cached_property
     def serve(self) -> Any:

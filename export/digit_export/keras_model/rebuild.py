@@ -7,7 +7,7 @@ it would to a file, and what is exported is compared with what was given.
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from digit_runtime.contract import Pixels
@@ -70,6 +70,14 @@ def operations(model: Any) -> Iterator[Any]:
             yield operation
 
 
+class Call(NamedTuple):
+    """What a layer or operation was given, and what it made of it: tensors."""
+
+    operation: Any
+    inputs: list[Any]
+    outputs: list[Any]
+
+
 def outputs(model: keras.Model, pixels: Pixels) -> list[tuple[Any, NDArray[Any]]]:
     """Return each layer or operation with what it makes of the pixels, in order.
 
@@ -77,7 +85,17 @@ def outputs(model: keras.Model, pixels: Pixels) -> list[tuple[Any, NDArray[Any]]
         model: Takes uint8 ``[N, 784]``.
         pixels: uint8 ``[N, 784]``.
     """
-    seen: list[tuple[Any, NDArray[Any]]] = []
+    made = calls(model, pixels)
+    return [(call.operation, np.asarray(value)) for call in made for value in call.outputs]
+
+
+def calls(model: keras.Model, pixels: Pixels) -> list[Call]:
+    """Return what happens to the pixels, in order; see `outputs`.
+
+    A tensor that one call makes and another takes is the same object. The nodes of Keras tell
+    less: a Sequential leaves those in its layers that it had before the last one was added.
+    """
+    seen: list[Call] = []
     watched = list(dict.fromkeys(operations(model)))
     for operation in watched:
         operation.call = _watched(operation, seen)
@@ -100,10 +118,9 @@ def ensure_alike(model: keras.Model, copy: keras.Model, path: Path) -> None:
     Raises:
         KerasModelError: They do not answer alike; names the first layer that does not.
     """
-    expected, made = (np.asarray(one(PROBES, training=False)) for one in (model, copy))
-    half = bool(in_half(model))
-    if _alike(expected, made, half):
+    if alike(model, copy, PROBES):
         return
+    half = bool(in_half(model))
     answers = zip(outputs(model, PROBES), outputs(copy, PROBES), strict=True)
     first = next((old for (old, a), (_, b) in answers if not _alike(a, b, half)), None)
     layer = f"its layer {named(first)}" if first else "it"
@@ -111,6 +128,12 @@ def ensure_alike(model: keras.Model, copy: keras.Model, path: Path) -> None:
         f"{path}: {layer} answers otherwise in the copy that is exported, since what it knows is "
         f"neither among its weights nor in its configuration; {AS_GRAPH}"
     )
+
+
+def alike(model: keras.Model, copy: keras.Model, pixels: Pixels) -> bool:
+    """Return whether two models give the same answers, but for rounding."""
+    expected, made = (np.asarray(one(pixels, training=False)) for one in (model, copy))
+    return _alike(expected, made, bool(in_half(model)))
 
 
 def named(operation: Any) -> str:
@@ -131,12 +154,13 @@ def _alike(expected: NDArray[Any], made: NDArray[Any], half: bool) -> bool:
     return bool((apart.mean() if half else apart.max()) <= scale * (_HALF if half else _FLOAT))
 
 
-def _watched(operation: Any, seen: list[tuple[Any, NDArray[Any]]]) -> Callable[..., Any]:
+def _watched(operation: Any, seen: list[Call]) -> Callable[..., Any]:
     call = operation.call
 
     def watched(*inputs: Any, **options: Any) -> Any:
         made = call(*inputs, **options)
-        seen.extend((operation, np.asarray(value)) for value in keras.tree.flatten(made))
+        given = keras.tree.flatten((inputs, options))
+        seen.append(Call(operation, given, keras.tree.flatten(made)))
         return made
 
     return watched

@@ -51,6 +51,10 @@ def fingerprint(source: Source, target: Target, data: Mapping[str, str], seed: i
         "data": dict(data),
         "tools": tools(),
     }
+    # What digit-train makes has no normalization left. Files of other models that were made
+    # before it was moved are made anew.
+    if target.equalized and not source.trained_here:
+        facts["equalized"] = True
     if source.labels:
         facts["labels"] = source.labels
     if source.pixels:
