@@ -49,7 +49,7 @@ def read_layout(first: bytes, name: str) -> Layout:
             f"{name}: is {what or 'not text'}; expected a CSV of digits"
             + hint * (is_image(what) or what in (NPY, PARQUET, ZIP))
         )
-    separator = max(_SEPARATORS, key=first.count)
+    separator = separator_of(first)
     cells = text.split(separator.decode())
     try:
         columns = columns_of(cells)
@@ -67,6 +67,11 @@ def read_layout(first: bytes, name: str) -> Layout:
     ordered = bool((pixels == np.arange(PIXELS)).all())
     names = tuple(cell.strip().strip('"') for cell in cells)
     return Layout(names, True, separator, columns.label, None if ordered else pixels)
+
+
+def separator_of(first: bytes) -> bytes:
+    """Return what separates the cells of a file whose first line is `first`."""
+    return max(_SEPARATORS, key=first.count)
 
 
 def _without_header(cells: list[str], separator: bytes, name: str) -> Layout:

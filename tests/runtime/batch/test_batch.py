@@ -355,12 +355,18 @@ def test_ids_travel_to_the_results(
     names = pa.array([f"scan-{n}" if n % 3 else None for n in numbers]).dictionary_encode()
     pq.write_table(pa.table({"pixels": rows, "ImageId": names}), "names.parquet")
     np.save("none.npy", test_digits[0][:10])
+    header = ",".join(["Id", *(f"pixel{i}" for i in range(784))])
+    lines = [
+        f"a-{n}," + ",".join(map(str, row)) for n, row in enumerate(test_digits[0][:3].tolist())
+    ]
+    Path("texts.csv").write_text("\n".join([header, *lines]))
     for output_format in ("parquet", "csv"):
         out = tmp_path / output_format
         score(
             "numbers.parquet",
             "names.parquet",
             "none.npy",
+            "texts.csv",
             "-o",
             out,
             "--output-format",
@@ -372,6 +378,7 @@ def test_ids_travel_to_the_results(
     columns = (table[name].to_pylist() for name in ("source", "row", "id"))
     for source, row, name in zip(*columns, strict=True):
         found.setdefault(Path(source).name, {})[row] = name
+    assert found["texts.csv"] == {1: "a-0", 2: "a-1", 3: "a-2"}
     good = [row for row in range(1, 2501) if row != 8]
     assert found["numbers.parquet"] == {row: str(row + 99) for row in good}
     assert found["names.parquet"] == {

@@ -5,27 +5,29 @@ What is a digit, and what is said of what is not, is the same as in digit-predic
 """
 
 import codecs
+import csv
 import gzip
 import io
 import sys
 from collections.abc import Generator, Iterator
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 
-from digit_runtime.batch.parts import BadRow, Part, Rows, opened
+from digit_runtime.batch.parts import IDS, BadRow, Part, Rows, opened
 from digit_runtime.batch.sources import Source
 from digit_runtime.contract import PIXELS
 from digit_runtime.errors import PixelsError
 from digit_runtime.inputs.csv_blocks import LONGEST_LINE
-from digit_runtime.inputs.csv_layout import Layout, read_layout
-from digit_runtime.inputs.csv_rows import read_rows
+from digit_runtime.inputs.csv_layout import Layout, read_layout, separator_of
+from digit_runtime.inputs.csv_rows import bare, read_rows
 from digit_runtime.inputs.csv_source import GZIP_MAGIC
 
 _EXPECTED: Final = "a CSV of digits"
-_BLOCK: Final = 1 << 20
+BLOCK_BYTES: Final = 1 << 20
 # A row has 784 cells of at least one digit, each followed by a comma or the line's end.
-_SHORTEST_ROW: Final = 2 * PIXELS
+SHORTEST_ROW: Final = 2 * PIXELS
 
 
 class LineCounter:
@@ -49,16 +51,16 @@ def plan(source: Source, rows: int) -> list[Part]:
     has no places to start from and is one part.
     """
     one = [Part(source, 0, 0, source.size, 0, None)]
-    if source.size <= rows * _SHORTEST_ROW:
+    if source.size <= rows * SHORTEST_ROW:
         return one
     with opened(source, _EXPECTED) as stream:
         head = stream.read(LONGEST_LINE)
         if head.startswith(GZIP_MAGIC):
             return one
-        position, _ = _layout(head, source.name)
+        position = _Head.of(head, source.name).body
         stream.seek(position)
         counter, starts, lines = LineCounter(), [position], 0
-        while data := stream.read(_BLOCK):
+        while data := stream.read(BLOCK_BYTES):
             counter.see(data)
             ends = np.flatnonzero(np.frombuffer(data, np.uint8) == ord("\n"))
             cuts = np.arange(rows - lines % rows - 1, len(ends), rows)
@@ -80,43 +82,87 @@ def read(part: Part) -> Generator[Rows, None, int]:
         zipped = raw.read(len(GZIP_MAGIC)) == GZIP_MAGIC
         raw.seek(0)
         with io.BufferedReader(gzip.GzipFile(fileobj=raw) if zipped else raw) as stream:
-            body, layout = _layout(stream.read(LONGEST_LINE), name)
-            start = max(part.start, body)
+            head = _Head.of(stream.read(LONGEST_LINE), name)
+            start = max(part.start, head.body)
             stream.seek(start)
             counter = LineCounter()
             done, held = part.before, list[BadRow]()
             length = sys.maxsize if zipped else part.stop - start
             for block in _blocks(stream, length, counter, name):
-                rows = _rows(block, layout, done, name)
+                block, ids = head.without_ids(block)
+                rows = _rows(block, head.layout, done, name)
+                first = done + 1
                 done += block.count(b"\n")
                 total = counter.lines if part.rows is None else part.rows
                 # A blank line is a row only if a line that is not blank follows.
                 held += rows.bad
                 ready = [bad for bad in held if bad.row <= part.before + total]
                 held = held[len(ready) :]
-                yield Rows(rows.numbers, rows.pixels, ready)
+                if ids is not None:
+                    rows = replace(rows, ids=[ids[n - first] for n in rows.numbers.tolist()])
+                yield replace(rows, bad=ready)
     total = counter.lines if part.rows is None else part.rows
     if not total:
         raise PixelsError(f"{name}: has a header but no rows")
     return total
 
 
-def _layout(head: bytes, name: str) -> tuple[int, Layout]:
-    """Return where the first row of a file starts, and how to read it, by its first bytes.
+@dataclass(frozen=True)
+class _Head:
+    """What the first bytes of a file say of it.
 
-    Raises:
-        PixelsError: This is not a CSV of digits.
+    Attributes:
+        body: Where the first row starts.
+        layout: How to read its lines, without the column of ids.
+        ids: That column, counted from 0, or None.
     """
-    mark = len(codecs.BOM_UTF8) * head.startswith(codecs.BOM_UTF8)
-    first = head[: head.find(b"\n") + 1] or head
-    layout = read_layout(first[mark:], name)
-    return len(first) if layout.header else mark, layout
+
+    body: int
+    layout: Layout
+    ids: int | None
+
+    @classmethod
+    def of(cls, head: bytes, name: str) -> "_Head":
+        """Raise PixelsError if this is not a CSV of digits."""
+        mark = len(codecs.BOM_UTF8) * head.startswith(codecs.BOM_UTF8)
+        whole = head[: head.find(b"\n") + 1] or head
+        first = whole[mark:]
+        separator = separator_of(first)
+        cells = [bare(cell).decode(errors="replace").lower() for cell in first.split(separator)]
+        ids = next((at for at, cell in enumerate(cells) if cell in IDS), None)
+        if ids is not None:
+            first = _cut(first, ids, separator)[1]
+        layout = read_layout(first, name)
+        return cls(len(whole) if layout.header else mark, layout, ids)
+
+    def without_ids(self, block: bytes) -> tuple[bytes, list[str] | None]:
+        """Return whole lines without their ids, and these."""
+        if self.ids is None:
+            return block, None
+        lines = block.removesuffix(b"\n").split(b"\n")
+        cut = [_cut(line, self.ids, self.layout.separator) for line in lines]
+        texts = [bare(cell).decode(errors="replace") for cell, _ in cut]
+        return b"".join(rest + b"\n" for _, rest in cut), texts
+
+
+def _cut(line: bytes, at: int, separator: bytes) -> tuple[bytes, bytes]:
+    """Return a cell of a line, and the line without it."""
+    if at == 0 and not line.startswith(b'"'):
+        cell, _, rest = line.partition(separator)
+        return cell, rest
+    cells = line.split(separator)
+    if b'"' in line:  # A separator between quotes is none.
+        text = line.decode(errors="surrogateescape")
+        parsed = next(csv.reader([text], delimiter=separator.decode()), [])
+        cells = [cell.encode(errors="surrogateescape") for cell in parsed]
+    cell = cells.pop(at) if at < len(cells) else b""
+    return cell, separator.join(cells)
 
 
 def _blocks(stream: Any, length: int, counter: LineCounter, name: str) -> Iterator[bytes]:
     """Yield whole lines of the next `length` bytes, about a megabyte at a time."""
     rest = b""
-    while data := stream.read(min(_BLOCK, length)):
+    while data := stream.read(min(BLOCK_BYTES, length)):
         counter.see(data)
         length -= len(data)
         data = rest + data
