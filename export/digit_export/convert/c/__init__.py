@@ -15,6 +15,9 @@ from digit_export.keras_model.adapt import leaves
 from digit_export.keras_model.network import Network
 
 _SIZES: Final = re.compile(r"^#if DIGIT_CLASSES != (\d+) \|\| DIGIT_BUFFER_BYTES != (\d+)$", re.M)
+_FROM_GREY: Final = tuple(
+    f"{name}.{kind}" for name in ("digit_from_grey", "digit_ground") for kind in "ch"
+)
 _HEADER: Final = """\
 /* Made by digit-export; see the .c file of the model. */
 #ifndef DIGIT_PREDICT_H
@@ -66,10 +69,7 @@ def sources(content: bytes) -> Mapping[str, bytes]:
     folder = files("digit_export.convert.c").joinpath("sources")
     return {
         "digit_predict.h": header.encode(),
-        **{
-            name: folder.joinpath(name).read_bytes()
-            for name in ("digit_from_grey.c", "digit_from_grey.h")
-        },
+        **{name: folder.joinpath(name).read_bytes() for name in _FROM_GREY},
     }
 
 

@@ -43,10 +43,12 @@ def library(
     constants, macs = _CONSTANTS.search(head), _MACS.search(head)
     assert constants
     assert macs
+    programs = [file, *(other for other in others if other.endswith(".c"))]
     words = {
         "library": name,
         "model": model,
         "source": file,
+        "sources": " ".join(f'"{program}"' for program in programs),
         "classes": str(classes),
         "macs": macs[1],
         "flash": f"{constants[1]} bytes",
@@ -56,11 +58,11 @@ def library(
     return {
         **{path: Template(_text(path)).substitute(words).encode() for path in _FILLED},
         **{path: _text(path).encode() for path in _COPIED},
-        "library.json": _platformio(name, model, file),
+        "library.json": _platformio(name, model, programs),
     }
 
 
-def _platformio(name: str, model: str, file: str) -> bytes:
+def _platformio(name: str, model: str, programs: Sequence[str]) -> bytes:
     described = {
         "name": name,
         "version": "1.0.0",
@@ -72,7 +74,7 @@ def _platformio(name: str, model: str, file: str) -> bytes:
         "build": {
             "srcDir": ".",
             "includeDir": ".",
-            "srcFilter": ["-<*>", f"+<{file}>", "+<digit_from_grey.c>"],
+            "srcFilter": ["-<*>", *(f"+<{program}>" for program in programs)],
         },
         "examples": [
             {"name": name, "base": f"examples/{name}", "files": [f"{name}.ino"]}
@@ -89,7 +91,7 @@ def _table(found: Sequence[Cost]) -> str:
     compilers = ", ".join(dict.fromkeys(cost.compiler for cost in found))
     return "\n".join(
         (
-            f"Bytes by the compiler's own figures ({compilers}, -O2), both C files:",
+            f"Bytes by the compiler's own figures ({compilers}, -O2), all C files:",
             "",
             "| core | flash | RAM |",
             "| --- | ---: | ---: |",

@@ -41,10 +41,11 @@ def int8(network: Network, calibration: Pixels) -> bytes:
     with tempfile.TemporaryDirectory(prefix="digit-export-") as name:
         folder = Path(name)
         (folder / "model.c").write_bytes(source)
-        for file, content in c.sources(source).items():
+        others = c.sources(source)
+        for file, content in others.items():
             (folder / file).write_bytes(content)
         (folder / "exports.c").write_text(_text("exports.c"), "utf-8")
-        sources = ("model.c", "digit_from_grey.c", "exports.c")
+        sources = ("model.c", "exports.c", *(name for name in others if name.endswith(".c")))
         command = [sys.executable, "-m", "ziglang", "cc", *_OPTIONS, *sources, "-o", "model.wasm"]
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, errors="replace")
         if done.returncode:

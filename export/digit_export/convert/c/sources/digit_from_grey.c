@@ -1,6 +1,6 @@
 /* From a grey picture of one digit to MNIST's form: its ink fitted into 20 x 20 pixels by a
  * triangle filter, with its centre of mass in the middle. The same as digit_runtime's
- * inputs/images.py, to two levels of grey. Made for digit-export; no library is needed. */
+ * inputs/mnist_form.py, to two levels of grey, where the light is even. Made for digit-export; no library is needed. */
 #include "digit_from_grey.h"
 
 enum { SIDE = 28, BOX = 20, CENTRE = 14, FAINT = 25 };
@@ -9,6 +9,7 @@ typedef struct {
     const uint8_t *grey;
     int32_t width, height, stride;
     int32_t ground, dark;
+    const digit_ground *uneven; /* The paper, if the light is uneven, else NULL. */
 } picture;
 
 typedef struct {
@@ -18,6 +19,8 @@ typedef struct {
 static int32_t ink_at(const picture *p, int32_t y, int32_t x)
 {
     const int32_t grey = p->grey[y * p->stride + x];
+    if (p->uneven)
+        return digit_ground_ink(p->uneven, y, x, grey);
     const int32_t ink = p->dark ? p->ground - grey : grey - p->ground;
     return ink > 0 ? ink : 0;
 }
@@ -49,12 +52,24 @@ static int32_t ground_of(const picture *p, uint32_t *histogram)
     return low;
 }
 
+/* In uneven light what a pixel has alone, and not the next ones too, is noise in the shade. */
+static int32_t lasting_ink_at(const picture *p, int32_t y, int32_t x)
+{
+    int32_t ink = ink_at(p, y, x);
+    if (p->uneven && y + 1 < p->height && x + 1 < p->width && ink > 0) {
+        const int32_t beside = ink_at(p, y, x + 1), below = ink_at(p, y + 1, x);
+        ink = beside < ink ? beside : ink;
+        ink = below < ink ? below : ink;
+    }
+    return ink;
+}
+
 static box bounds_of(const picture *p, int32_t least_times_four)
 {
     int32_t top = p->height, bottom = -1, left = p->width, right = -1;
     for (int32_t y = 0; y < p->height; y++)
         for (int32_t x = 0; x < p->width; x++)
-            if (4 * ink_at(p, y, x) > least_times_four) {
+            if (4 * lasting_ink_at(p, y, x) > least_times_four) {
                 top = y < top ? y : top;
                 bottom = y;
                 left = x < left ? x : left;
@@ -62,6 +77,17 @@ static box bounds_of(const picture *p, int32_t least_times_four)
             }
     const box found = {top, left, bottom - top + 1, right - left + 1};
     return found;
+}
+
+static int32_t peak_of(const picture *p)
+{
+    int32_t peak = 0;
+    for (int32_t y = 0; y < p->height; y++)
+        for (int32_t x = 0; x < p->width; x++) {
+            const int32_t ink = lasting_ink_at(p, y, x);
+            peak = ink > peak ? ink : peak;
+        }
+    return peak;
 }
 
 static int has_mnist_form(const picture *p)
@@ -157,7 +183,7 @@ static int32_t within(int32_t value, int32_t highest)
 int digit_from_grey(const uint8_t *grey, int32_t width, int32_t height, int32_t stride,
                     uint8_t pixels[784], digit_grey_buffer *buffer)
 {
-    picture p = {grey, width, height, stride, 0, 0};
+    picture p = {grey, width, height, stride, 0, 0, 0};
     int32_t least = 255, most = 0, peak;
     if (width < 1 || height < 1 || width > 4096 || height > 4096 || stride < width)
         return 2;
@@ -176,6 +202,12 @@ int digit_from_grey(const uint8_t *grey, int32_t width, int32_t height, int32_t 
         for (int32_t i = 0; i < SIDE * SIDE; i++)
             pixels[i] = (uint8_t)ink_at(&p, i / SIDE, i % SIDE);
         return 0;
+    }
+    if (digit_ground_find(&buffer->ground, grey, width, height, stride)) {
+        p.uneven = &buffer->ground;
+        peak = peak_of(&p);
+        if (peak <= FAINT)
+            return 1;
     }
     const box from = bounds_of(&p, peak);
     const int32_t longest = from.height > from.width ? from.height : from.width;
