@@ -103,7 +103,7 @@ def lit(digit: np.ndarray, light: str, dice: np.random.Generator) -> np.ndarray:
     else:
         shade = 0.85 * (1 + dice.uniform(0.3, 0.9) * along)
     grey = dice.uniform(180, 230) * shade * (1 - cover * dice.uniform(0.5, 0.8))
-    made = np.clip(grey + dice.normal(0, 2, grey.shape), 0, 255).astype(np.uint8)
+    made: np.ndarray = np.clip(grey + dice.normal(0, 2, grey.shape), 0, 255).astype(np.uint8)
     return 255 - made if light == "board" else made
 
 
