@@ -1,5 +1,6 @@
 """`digit-export --format wasm` and `--format html`: the same integers in a browser."""
 
+import base64
 import io
 import json
 import shutil
@@ -16,6 +17,7 @@ from digit_runtime import load
 from digit_runtime.contract import Labels, Pixels
 from digit_runtime.errors import ContractError, DigitError, ModelFileError
 from digit_runtime.formats import stamp as stamps
+from digit_runtime.inputs.images import from_image
 from PIL import Image
 
 pytest.importorskip("ziglang")
@@ -148,6 +150,79 @@ def test_fifty_pictures_are_answered_as_by_the_runtime(
         page.wait_for_function(
             f"document.querySelector('.digit').textContent === '{label}'", timeout=5000
         )
+
+
+def pictures(digits: Pixels, dice: np.random.Generator) -> Iterator[Image.Image]:
+    """Yield digits on paper in the light of a lamp, of a size of their own, as photographs."""
+    for digit in digits:
+        side = int(dice.integers(90, 180))
+        ink = Image.fromarray(digit.reshape(28, 28)).resize((side, side), Image.Resampling.BICUBIC)
+        cover = np.zeros((220, 240))
+        cover[20 : 20 + side, 25 : 25 + side] = np.asarray(ink) / 255
+        light = np.linspace(230, dice.integers(110, 200), 240)
+        grey = light * (1 - 0.7 * cover) + dice.normal(0, 2, cover.shape)
+        yield Image.fromarray(np.clip(grey, 0, 255).astype(np.uint8))
+
+
+PUT = """([type, bytes]) => {
+  const data = new DataTransfer();
+  data.items.add(new File([new Uint8Array(bytes)], "a.png", { type: "image/png" }));
+  const options = { bubbles: true, cancelable: true };
+  const event = type === "drop"
+    ? new DragEvent("drop", { ...options, dataTransfer: data })
+    : new ClipboardEvent("paste", { ...options, clipboardData: data });
+  document.getElementById("paper").dispatchEvent(event);
+}"""
+
+
+def answered(page: Any, label: object) -> bool:
+    """Tell whether the page comes to say this digit."""
+    from playwright.sync_api import TimeoutError
+
+    shown = f"document.querySelector('.digit').textContent === '{label}'"
+    try:
+        page.wait_for_function(shown, timeout=2000)
+    except TimeoutError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("way", ["drop", "paste"])
+def test_pictures_that_are_dropped_or_pasted_are_answered_as_by_the_runtime(
+    page: Any, made: Path, test_digits: Digits, way: str
+) -> None:
+    count = 50 if way == "drop" else 10
+    classifier, right = load(made / "mlp-int8.c"), 0
+    for picture in pictures(test_digits[0][:count], np.random.default_rng(4)):
+        stream = io.BytesIO()
+        picture.save(stream, "PNG")
+        if page.locator("#clear").is_enabled():
+            page.get_by_role("button", name="Clear").click()
+        page.evaluate(PUT, [way, [*stream.getvalue()]])
+        right += answered(page, classifier.predict(from_image(picture)[None])[0])
+    # In uneven light page and runtime find the paper in ways of their own.
+    assert right >= count - (3 if way == "drop" else 1)
+
+
+def test_digits_that_are_drawn_are_answered_as_by_the_runtime(
+    page: Any, made: Path, test_digits: Digits
+) -> None:
+    box, right, classifier = page.locator("#paper").bounding_box(), 0, load(made / "mlp-int8.c")
+    for digit in test_digits[0][:15]:
+        if page.locator("#clear").is_enabled():
+            page.get_by_role("button", name="Clear").click()
+        for row, line in enumerate(digit.reshape(28, 28) > 150):
+            edges = np.flatnonzero(np.diff(line.astype(int), prepend=0, append=0))
+            for start, stop in zip(edges[::2], edges[1::2], strict=True):
+                y = box["y"] + (row + 0.5) / 28 * box["height"]
+                page.mouse.move(box["x"] + (start + 0.5) / 28 * box["width"], y)
+                page.mouse.down()
+                page.mouse.move(box["x"] + (stop - 0.5) / 28 * box["width"], y)
+                page.mouse.up()
+        drawn = page.evaluate("document.getElementById('paper').toDataURL()")
+        picture = base64.b64decode(drawn.partition(",")[2])
+        right += answered(page, classifier.predict(from_image(picture)[None])[0])
+    assert right >= 14
 
 
 def test_a_missing_compiler_is_named(mlp: Path, digits: Digits, monkeypatch: Any) -> None:
