@@ -46,7 +46,8 @@ def inputs(random: Random, place: Path) -> int:
             output = place / "submission.csv"
             options = ["--model", "mlp", "--engine", "numpy", "--format", "onnx", "-o", output]
             status = _invoke(predict, place / name, *options, "--artifacts", ARTIFACTS)
-            assert output.exists() == (status == 0)
+            # A picture that cannot be read has a row without a label.
+            assert output.exists() == (status == 0 or name == "a.png")
             output.unlink(missing_ok=True)
     return 3 * _FILES
 
@@ -78,7 +79,7 @@ def models(random: Random, place: Path) -> int:
 TRIALS: Final = (
     Trial(
         "damaged CSVs, arrays, pictures",
-        "read, or refused in one line and without an output file",
+        "read, or refused in one line and without an output file (a picture: without a label)",
         20,
         inputs,
     ),

@@ -7,6 +7,7 @@ from digit_runtime.classifier import Classifier
 from digit_runtime.contract import Pixels, Probabilities
 
 from digit_export.convert.targets import Target
+from digit_export.keras_model import rebuild
 from digit_export.keras_model.network import Network
 from digit_export.keras_model.probes import NAMES, PROBES
 from digit_export.parity import layer_errors
@@ -37,8 +38,9 @@ def misses(
     wrong = np.flatnonzero(~np.isfinite(exported).all(axis=1))
     if wrong.size:
         row = int(wrong[0])
-        layer = _first_lost(network, target, content, PROBES[row : row + 1])
-        return [f"gives values that are not numbers for {NAMES[row]}{layer}"]
+        layer = layer_errors.first_lost(network, target.format, content, PROBES[row : row + 1])
+        where = f", from its layer {rebuild.named(layer)} on" if layer else ""
+        return [f"gives values that are not numbers for {NAMES[row]}{where}"]
     found = []
     sums = np.abs(exported.sum(axis=1) - 1)
     if sums.max() > _SUM_ERROR:
@@ -66,13 +68,3 @@ def depends_on_batch(classifier: Classifier, pixels: Pixels) -> bool:
     rows = pixels[:_ALONE_ROWS]
     apart = np.abs(classifier.predict_proba(rows) - alone(classifier, rows))
     return bool(apart.max(initial=0.0) > _DEPENDS)
-
-
-def _first_lost(network: Network, target: Target, content: bytes, pixels: Pixels) -> str:
-    """Say in which layer the numbers are lost, if its format lets one look into it."""
-    errors = layer_errors.compare(network, target.format, content, pixels)
-    lost = [error for error in errors if error.snr_db == -np.inf]
-    if not lost:
-        return ""
-    first = min(lost, key=lambda error: error.order)
-    return f", from its layer {first.layer!r} ({first.kind}) on"

@@ -8,6 +8,7 @@ they stand for.
 
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
@@ -19,12 +20,9 @@ from digit_runtime.terminal import table
 from numpy.typing import NDArray
 
 from digit_export.convert import tensors
-from digit_export.keras_model.adapt import PASSIVE
+from digit_export.keras_model import rebuild
+from digit_export.keras_model.adapt import PASSIVE, leaves
 from digit_export.keras_model.network import Network
-from digit_export.quiet import quiet
-
-with quiet():
-    import keras
 
 ROWS: Final = 200
 Tensors = Mapping[str, NDArray[Any]]
@@ -64,30 +62,31 @@ def compare(network: Network, format: str, content: bytes, pixels: Pixels) -> li
         content: The file.
         pixels: uint8 ``[N, 784]``, real digits.
     """
-    model = network.model
-    compared = [
-        layer
-        for layer in model.layers
-        if not isinstance(layer, (*PASSIVE, keras.Model)) and _output(layer) is not None
-    ]
-    outputs = keras.Model(model.inputs, [_output(layer) for layer in compared]).predict(
-        pixels, verbose=0
-    )
-    expected = dict(
-        zip((layer.name for layer in compared), keras.tree.flatten(outputs), strict=True)
-    )
+    seen = rebuild.outputs(network.model, pixels)
+    uses = Counter(layer for layer, _ in seen)
     made = _READERS[format](content, pixels) if format in _READERS else {}
     found = []
-    for order, layer in enumerate(model.layers, start=1):
+    for order, (layer, expected) in enumerate(seen, start=1):
         error = LayerError(order, layer.name, type(layer).__name__)
-        if layer.name in expected:
-            last = layer is model.layers[-1]
-            output = _match(layer.name, expected[layer.name], made, last)
+        if uses[layer] == 1 and not isinstance(layer, PASSIVE):
+            output = _match(layer.name, expected, made, last=order == len(seen))
             if output is not None:
-                error = _error(error, expected[layer.name], output)
-        if not isinstance(layer, keras.layers.InputLayer):
-            found.append(error)
+                error = _error(error, expected, output)
+        found.append(error)
     return sorted(found, key=lambda e: (e.snr_db is None, e.snr_db or 0.0))
+
+
+def first_lost(network: Network, format: str, content: bytes, pixels: Pixels) -> Any | None:
+    """Return the first layer in which the file makes what is not a number; None if unknown.
+
+    That need not reach the layer's output in the engine that looks into the file: which of an
+    infinity and a number is the smaller one is answered differently.
+    """
+    made = _READERS[format](content, pixels) if format in _READERS else {}
+    lost = [name for name, value in made.items() if not np.isfinite(value).all()]
+    layers = list(leaves(network.model))
+    found = (layer for name in lost for layer in layers if _bears(layer.name).search(name))
+    return next(found, None)
 
 
 def as_table(errors: list[LayerError]) -> str:
@@ -118,7 +117,7 @@ def _error(error: LayerError, expected: NDArray[Any], made: NDArray[Any]) -> Lay
 
 def _match(layer: str, expected: NDArray[Any], made: Tensors, last: bool) -> NDArray[Any] | None:
     """Return the last value that bears the layer's name and has its size."""
-    bears = re.compile(rf"(?:^|[/;]){re.escape(layer)}(?:_\d+)?(?:[/;.]|$)")
+    bears = _bears(layer)
     named = [name for name in made if bears.search(name) or (last and name == OUTPUT_NAME)]
     for name in reversed(named):
         value = made[name]
@@ -129,6 +128,11 @@ def _match(layer: str, expected: NDArray[Any], made: Tensors, last: bool) -> NDA
         if value.shape == expected.shape:
             return value
     return None
+
+
+def _bears(layer: str) -> re.Pattern[str]:
+    """Return what finds the layer in a tensor's name."""
+    return re.compile(rf"(?:^|[/;]){re.escape(layer)}(?:_\d+)?(?:[/;.]|$)")
 
 
 def _of_onnx(content: bytes, pixels: Pixels) -> Tensors:
@@ -159,12 +163,3 @@ _READERS: Final[Mapping[str, Callable[[bytes, Pixels], Tensors]]] = {
     "onnx": _of_onnx,
     "tflite": _of_tflite,
 }
-
-
-def _output(layer: Any) -> Any:
-    """Return the one tensor that a layer makes, None if it makes several or is shared."""
-    try:
-        output = layer.output
-    except (AttributeError, ValueError):
-        return None
-    return output if isinstance(output, keras.KerasTensor) else None

@@ -195,3 +195,12 @@ def test_a_layer_that_a_format_cannot_have_is_named(export_own: Export, tmp_path
     result = export_own(save(own, tmp_path / "own.keras"), *FLOAT32, exit_code=1)
     lines = {line.split()[0]: line for line in result.stdout.splitlines() if "float32" in line}
     assert "has no way to write its layer 'buckets' (Discretization)" in str(lines)
+
+
+def test_the_layer_in_which_a_blank_image_is_lost_is_named(
+    export_own: Export, tmp_path: Path
+) -> None:
+    # Keras divides by at least a little; the engine divides zero by zero.
+    path = save(model(LAYERS.UnitNormalization(name="norm")), tmp_path / "own.keras")
+    result = export_own(path, *FLOAT32, "--format", "tflite", exit_code=1)
+    assert "not numbers for a blank image (all pixels 0), from its layer 'norm'" in result.stdout

@@ -29,12 +29,12 @@ def seeded() -> None:
     keras.utils.set_random_seed(0)
 
 
-def network(*layers: Any) -> Network:
+def network(*layers: Any, shape: tuple[int, ...] = (28, 28, 1)) -> Network:
     scaled = [keras.Input((784,), dtype="uint8", name="pixels"), LAYERS.Rescaling(1 / 255)]
     # Weights large enough for answers that differ from digit to digit.
     large = keras.initializers.VarianceScaling(20.0)
     last = LAYERS.Dense(10, activation="softmax", kernel_initializer=large)
-    model = keras.Sequential([*scaled, LAYERS.Reshape((28, 28, 1)), *layers, last])
+    model = keras.Sequential([*scaled, LAYERS.Reshape(shape), *layers, last])
     for layer in model.layers:
         if isinstance(layer, LAYERS.BatchNormalization):
             layer.moving_mean.assign(np.linspace(-0.1, 0.1, layer.moving_mean.shape[0]))
@@ -71,7 +71,39 @@ def other() -> Network:
     )
 
 
-@pytest.mark.parametrize("build", [mobile, other])
+def lenet5() -> Network:
+    """LeCun et al., "Gradient-based learning applied to document recognition" (1998)."""
+    return network(
+        LAYERS.Conv2D(6, 5, padding="same", activation="tanh"),
+        LAYERS.AveragePooling2D(2),
+        LAYERS.Conv2D(16, 5, activation="tanh"),
+        LAYERS.AveragePooling2D(2),
+        LAYERS.Flatten(),
+        LAYERS.Dense(120, activation="tanh"),
+        LAYERS.Dense(84, activation="tanh"),
+    )
+
+
+def conv1d_rows() -> Network:
+    return network(
+        LAYERS.Conv1D(32, 3, padding="same", activation="relu"),
+        LAYERS.MaxPooling1D(),
+        LAYERS.Conv1D(32, 3, activation="relu"),
+        LAYERS.Flatten(),
+        shape=(28, 28),
+    )
+
+
+def mixer_rows() -> Network:
+    return network(
+        LAYERS.Dense(64, activation="relu"),
+        LAYERS.Dense(32, activation="relu"),
+        LAYERS.Flatten(),
+        shape=(28, 28),
+    )
+
+
+@pytest.mark.parametrize("build", [mobile, other, lenet5, conv1d_rows, mixer_rows])
 @pytest.mark.parametrize(
     ("convert", "largest", "mean"),
     [
