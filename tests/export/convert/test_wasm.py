@@ -134,6 +134,8 @@ def test_a_seven_drawn_on_the_page_from_a_file_is_read(page: Any) -> None:
         page.mouse.move(*place, steps=8)
     page.mouse.up()
     page.wait_for_function("document.querySelector('.digit').textContent === '7'")
+    assert page.get_by_text("ms in this browser").is_visible()
+    assert not page.get_by_text("there and back").count()
 
 
 def test_fifty_pictures_are_answered_as_by_the_runtime(

@@ -48,8 +48,9 @@ export function createAnswer(card) {
     doubt.textContent = unsure
       ? `unsure: ${label} or ${ranked[1].name}`
       : `${percent(ranked[0].share)} sure`;
-    time.textContent = `${answer.engine_milliseconds.toFixed(2)} ms in ${engine}, ` +
-      `${roundTrip.toFixed(0)} ms there and back`;
+    // A page with the model inside asks nobody.
+    const way = answer.local ? "" : `, ${roundTrip.toFixed(0)} ms there and back`;
+    time.textContent = `${answer.engine_milliseconds.toFixed(2)} ms in ${engine}${way}`;
     return `${label}, ${Math.round(100 * ranked[0].share)} percent${unsure ? ", unsure" : ""}`;
   }
 
