@@ -64,12 +64,13 @@ def remove_rules(mask: Mask, strength: Grey) -> list[tuple[int, int, int, int]]:
     across = np.ascontiguousarray(mask.T)
     pieces = [_pieces(mask, strength, thickest), _pieces(across, strength.T, thickest)]
     rules = [_rules(one, least, side) for one, side in zip(pieces, (height, width), strict=True)]
+    long = [list(found) for found in rules]
     for one, found in zip(pieces, rules, strict=True):
         found.extend(_remains(one, found))
     for one, found, other, side in zip(pieces, rules, rules[::-1], (height, width), strict=True):
         found.extend(_cut_off(one, [*found, *other], side))
-    for one, found, other in zip(pieces, rules, rules[::-1], strict=True):
-        found.extend(_sides(one, other, found))
+    for one, found, other in zip(pieces, rules, long[::-1], strict=True):
+        found.extend(_sides(one, other))
     boxes = []
     _erase(mask, pieces[0], rules[0])
     if rules[1]:
@@ -214,26 +215,26 @@ def _rule(pieces: _Pieces, index: int) -> _Rule:
     return _Rule(*(float(getattr(pieces, name)[index]) for name in names))
 
 
-def _sides(pieces: _Pieces, across: list[_Rule], along: list[_Rule]) -> list[_Rule]:
+def _sides(pieces: _Pieces, across: list[_Rule]) -> list[_Rule]:
     """Return the short sides of boxes: straight pieces from one rule to another."""
     if len(across) < 2:
         return []
     thickest = 1.6 * max(rule.thickness for rule in across) + 1.5
-    sides = []
-    for index in np.flatnonzero(_straight(pieces, 8) & (pieces.thickness <= thickest)):
-        top, bottom = float(pieces.top[index]), float(pieces.bottom[index])
-        at, slope = float(pieces.at[index]), float(pieces.slope[index])
-        if all(_ends_on(at + slope * end, end, across) for end in (top, bottom)):
-            sides.append(_rule(pieces, int(index)))
-    return sides
+    chosen = np.flatnonzero(_straight(pieces, 8) & (pieces.thickness <= thickest))
+    at, slope = pieces.at[chosen], pieces.slope[chosen]
+    both = np.ones(len(chosen), np.bool_)
+    for end in (pieces.top[chosen], pieces.bottom[chosen]):
+        both &= _ends_on(at + slope * end, end, across)
+    return [_rule(pieces, int(index)) for index in chosen[both]]
 
 
-def _ends_on(place: float, row: float, across: list[_Rule]) -> bool:
-    return any(
-        abs(rule.at + rule.slope * place - row) <= _JOINT + rule.thickness / 2
-        and rule.top - _JOINT <= place <= rule.bottom + _JOINT
-        for rule in across
-    )
+def _ends_on(place: Numbers, row: Indices, across: list[_Rule]) -> NDArray[np.bool_]:
+    result = np.zeros(len(place), np.bool_)
+    for rule in across:
+        off = np.abs(rule.at + rule.slope * place - row)
+        within = (rule.top - _JOINT <= place) & (place <= rule.bottom + _JOINT)
+        result |= (off <= _JOINT + rule.thickness / 2) & within
+    return result
 
 
 def _erase(mask: Mask, pieces: _Pieces, rules: list[_Rule]) -> None:
@@ -242,8 +243,10 @@ def _erase(mask: Mask, pieces: _Pieces, rules: list[_Rule]) -> None:
     middle = (runs.start + runs.stop - 1) / 2
     length = runs.stop - runs.start
     gone = np.zeros(len(runs), np.bool_)
-    for rule in rules:
-        first, last = np.searchsorted(runs.row, [rule.top - 1, rule.bottom + 2])
+    # Of the rows' own type, or each search would copy all of them.
+    ends = np.array([(rule.top - 1, rule.bottom + 2) for rule in rules]).reshape(-1, 2)
+    places = np.searchsorted(runs.row, np.ceil(ends).astype(runs.row.dtype))
+    for rule, (first, last) in zip(rules, places.tolist(), strict=True):
         part = slice(first, last)
         off = np.abs(middle[part] - rule.at - rule.slope * runs.row[part])
         gone[part] |= (off <= 1.5 + rule.thickness / 2) & (length[part] <= 1.5 * rule.thickness + 1)
