@@ -68,7 +68,7 @@ def onnx_variants(network: Network, calibration: Pixels) -> Iterator[tuple[str, 
 def tflite_variants(network: Network, calibration: Pixels) -> Iterator[tuple[str, bytes]]:
     """Yield name and bytes."""
     yield SHIPPED, to_tflite.int8(network, calibration)
-    with to_tflite._converter(network) as converter:
+    with to_tflite.converting(network) as converter:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter.representative_dataset = lambda: ([row[None]] for row in calibration)

@@ -19,13 +19,13 @@ from digit_export.keras_model.network import Network
 
 def float32(network: Network, calibration: Pixels) -> bytes:
     """Return the network as it is."""
-    with _converter(network) as converter:
+    with converting(network) as converter:
         return _bytes(converter.convert())
 
 
 def float16(network: Network, calibration: Pixels) -> bytes:
     """Return it with weights stored as float16; computes in float32 on a CPU."""
-    with _converter(network) as converter:
+    with converting(network) as converter:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.target_spec.supported_types = [tf.float16]
         return _bytes(converter.convert())
@@ -33,7 +33,7 @@ def float16(network: Network, calibration: Pixels) -> bytes:
 
 def dynamic(network: Network, calibration: Pixels) -> bytes:
     """Return it with int8 weights; activations are quantized as they come."""
-    with _converter(network) as converter:
+    with converting(network) as converter:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         return _bytes(converter.convert())
 
@@ -59,7 +59,7 @@ def int8(network: Network, calibration: Pixels) -> bytes:
             yield [row[None]]
             passes[-1] += 1
 
-    with _converter(network) as converter:
+    with converting(network) as converter:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter.representative_dataset = representative
@@ -79,7 +79,8 @@ def int8(network: Network, calibration: Pixels) -> bytes:
 
 
 @contextmanager
-def _converter(network: Network) -> Iterator[Any]:
+def converting(network: Network) -> Iterator[Any]:
+    """Yield TensorFlow's converter of the network, whose folder is removed afterwards."""
     with network.saved_model() as folder:
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]

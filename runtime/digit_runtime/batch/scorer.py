@@ -26,7 +26,7 @@ from digit_runtime.loading.load import load
 
 BAD_INPUT: Final = (PixelsError, InputReadError, InputNotFoundError, WorkerKilledError)
 # Ray gives a part to a new worker as often as one dies; a part that kills them must end.
-_ATTEMPTS: Final = 3
+ATTEMPTS: Final = 3
 
 
 class Scorer:
@@ -52,7 +52,7 @@ class Scorer:
         """Publish the results of a part, or say why there are none."""
         try:
             with self._folder.attempt(part.name) as killed:
-                if killed >= _ATTEMPTS:
+                if killed >= ATTEMPTS:
                     raise WorkerKilledError(f"{part.source.name}: killed {killed} workers")
                 return Outcome(part, record=self._publish(part), killed=killed)
         except DigitError as error:

@@ -24,13 +24,13 @@ class NumpySession:
     """A compiled graph with the contract's one input and output."""
 
     def __init__(self, program: Program, classes: int) -> None:
-        self._program = program
+        self.program = program
         self.classes = classes
 
     def run(self, pixels: Pixels) -> Probabilities:
         """See `digit_runtime.engines.table.Session`."""
         try:
-            probabilities: Probabilities = self._program.run(pixels)
+            probabilities: Probabilities = self.program.run(pixels)
         except Exception as error:
             raise EngineError(f"numpy failed: {str(error)[:200]}") from error
         if probabilities.shape != (len(pixels), self.classes) or probabilities.dtype != np.float32:

@@ -9,11 +9,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Final
 
-_fcntl: ModuleType | None
+fcntl: ModuleType | None
 try:
-    import fcntl as _fcntl
+    import fcntl
 except ImportError:  # Windows.
-    _fcntl = None
+    fcntl = None
 
 # Where nothing can be locked, a file that nobody changes for that long has no owner.
 ABANDONED_S: Final = 24 * 3600
@@ -28,10 +28,10 @@ def claim(descriptor: int) -> bool | None:
     Returns:
         False if another open file has it; None if the system, or the share, has no locks.
     """
-    if _fcntl is None:
+    if fcntl is None:
         return None
     try:
-        _fcntl.flock(descriptor, _fcntl.LOCK_EX | _fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         return False if error.errno in _TAKEN else None
     return True
@@ -52,7 +52,7 @@ def remove_abandoned(path: Path) -> None:
 @contextmanager
 def owned(folder: Path) -> Iterator[bool | None]:
     """Claim a folder, which must exist; yields what `claim` returns."""
-    if _fcntl is None:  # Windows cannot open a folder.
+    if fcntl is None:  # Windows cannot open a folder.
         yield None
         return
     descriptor = os.open(folder, os.O_RDONLY)

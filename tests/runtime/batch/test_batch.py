@@ -301,7 +301,7 @@ def test_a_part_that_kills_its_workers_is_given_up(
     from digit_runtime.batch import places
     from digit_runtime.batch import scorer as scoring
 
-    monkeypatch.setattr(scoring, "_ATTEMPTS", 0)
+    monkeypatch.setattr(scoring, "ATTEMPTS", 0)
     summary = score(scans / "flat.npy", "-o", "out", "--part-rows", 200)
     assert (summary["rows_in"], summary["rows_bad"], summary["files_bad"]) == (300, 300, 1)
     assert errors(Path("out"))[0] == (
@@ -469,7 +469,7 @@ def test_one_run_at_a_time_writes_into_a_folder_and_removes_what_killed_ones_lef
 def test_on_a_store_without_locks_only_what_is_a_day_old_is_removed(
     score: Score, scans: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("digit_runtime.storage.owning._fcntl", None)
+    monkeypatch.setattr("digit_runtime.storage.owning.fcntl", None)
     old, young = (Path("out", "_unfinished", name) for name in ("old", "young"))
     for folder in (old, young):
         folder.mkdir(parents=True)

@@ -319,7 +319,7 @@ def test_a_result_of_another_shape_is_an_error(
     session = numpy_engine.open((small / "float32.onnx").read_bytes(), small / "float32.onnx", 1)
     with pytest.raises(EngineError, match="numpy failed"):
         session.run(test_digits[0][:2, :700])
-    program = dataclasses.replace(session._program, steps=(), output="pixels")  # type: ignore[attr-defined]
+    program = dataclasses.replace(session.program, steps=(), output="pixels")  # type: ignore[attr-defined]
     with pytest.raises(EngineError, match=r"numpy made uint8 \[2, 784\]"):
         numpy_engine.NumpySession(program, 10).run(test_digits[0][:2])
 

@@ -151,7 +151,7 @@ def test_what_a_killed_process_left_is_removed_by_the_next_and_nothing_else(
 def test_without_locks_only_what_is_a_day_old_is_taken_for_abandoned(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("digit_runtime.storage.owning._fcntl", None)
+    monkeypatch.setattr("digit_runtime.storage.owning.fcntl", None)
     old, young = tmp_path / ".a.00000000.part", tmp_path / ".a.00000001.part"
     old.touch()
     young.touch()
