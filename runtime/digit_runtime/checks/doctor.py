@@ -1,7 +1,7 @@
 """What predicts on this device, with what, and what would make it better."""
 
 import importlib.metadata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
@@ -83,7 +83,7 @@ def choices(artifacts: Path, names: Sequence[str], states: Sequence[EngineState]
 
     What was measured is remembered, so that `digit-predict` does use it.
     """
-    broken = [state.name for state in states if state.broken]
+    broken = {state.name: state.state for state in states if state.broken}
     return [_choice(artifacts, name, broken) for name in names]
 
 
@@ -185,9 +185,9 @@ def probe(engine: Engine, path: Path) -> str:
     return _WORKS
 
 
-def _choice(artifacts: Path, name: str, broken: Sequence[str]) -> Choice:
+def _choice(artifacts: Path, name: str, broken: Mapping[str, str]) -> Choice:
     try:
-        chosen = auto.choose(find_all(name, artifacts=artifacts), anew=True)
+        chosen = auto.choose(find_all(name, artifacts=artifacts), anew=True, broken=broken)
         failed = [pair for pair, trial in chosen.trials if trial.failure]
         usable = [p for p in chosen.pairs if p.engine.name not in broken and p not in failed]
         if usable:

@@ -12,9 +12,10 @@ import importlib.util
 import math
 import platform
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 from digit_runtime.device import cpu_name, usable_cpus
@@ -71,7 +72,11 @@ def preferred(files: Sequence[FoundFile], engine: str = "auto") -> list[Pair]:
 
 
 def choose(
-    files: Sequence[FoundFile], engine: str = "auto", threads: int = 0, anew: bool = False
+    files: Sequence[FoundFile],
+    engine: str = "auto",
+    threads: int = 0,
+    anew: bool = False,
+    broken: Mapping[str, str] = MappingProxyType({}),
 ) -> Choice:
     """Return what to use of these files, all of one model.
 
@@ -80,6 +85,8 @@ def choose(
         engine: A name, which leaves nothing to measure, or "auto".
         threads: That the engine will have; 0 means all usable CPUs.
         anew: Measure whatever is remembered, and a single engine too.
+        broken: Engines that are known not to work, and why: waiting for one that hangs would
+            take a minute for each model.
 
     Raises:
         EngineNotInstalledError: See `preferred`.
@@ -94,7 +101,7 @@ def choose(
     if len(leaders) == 1 and not anew:
         return Choice(pairs, "the only engine installed for it")
     threads = threads or usable_cpus()
-    trials, obstacle = _trials(leaders, threads, anew)
+    trials, obstacle = _trials(leaders, threads, anew, broken)
     if obstacle:
         return Choice(pairs, f"the preferred engine, not measured: {obstacle}")
     return _by_speed(pairs, list(zip(leaders, trials, strict=True)), threads)
@@ -129,7 +136,9 @@ def _by_speed(pairs: list[Pair], measured: list[tuple[Pair, Trial]], threads: in
     return Choice([*working, *others, *failed], reason, measured)
 
 
-def _trials(leaders: Sequence[Pair], threads: int, anew: bool) -> tuple[list[Trial], str | None]:
+def _trials(
+    leaders: Sequence[Pair], threads: int, anew: bool, broken: Mapping[str, str]
+) -> tuple[list[Trial], str | None]:
     """Return what is remembered or measured of them, or nothing and what is in the way."""
     from digit_runtime.storage import cache
 
@@ -148,7 +157,13 @@ def _trials(leaders: Sequence[Pair], threads: int, anew: bool) -> tuple[list[Tri
         for pair in leaders:
             pair.file.read()
         try:
-            trials = trial.run([(p.file.path, p.engine.name) for p in leaders], threads)
+            sound = [pair for pair in leaders if pair.engine.name not in broken]
+            candidates = [(pair.file.path, pair.engine.name) for pair in sound]
+            measured = iter(trial.run(candidates, threads) if candidates else ())
+            trials = [
+                next(measured) if pair in sound else Trial(failure=broken[pair.engine.name])
+                for pair in leaders
+            ]
         except OSError as error:
             return [], f"no process can be started: {error.strerror}"
         if any(trial.images_per_s for trial in trials):
