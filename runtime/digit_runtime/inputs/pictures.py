@@ -33,7 +33,8 @@ _PIXELS: Final = 2_200_000
 _LEAST_SIDE: Final = 160
 _MOST_BYTES: Final = 256 * 1024**2
 _MOST_SIDE: Final = 100_000
-_BYTES: Final = {"1": 1, "L": 1, "P": 1, "LA": 4, "I": 4, "F": 4}
+# Of a pixel; a palette and a pixel of one bit are written out before they are made smaller.
+_BYTES: Final = {"1": 2, "L": 1, "P": 5, "PA": 8, "LA": 4, "I": 4, "F": 4}
 _MOST_PAGES: Final = 1000
 
 # What Pillow logs of a damaged file is in the error that it raises.
@@ -164,7 +165,9 @@ def _reduced(image: "Image.Image") -> "Image.Image":
     shrink = max(shrink, longest / 8000)
     if shrink <= 1:
         return image
-    if image.mode in ("P", "PA", "1") or "transparency" in image.info:
+    if image.mode == "1":
+        image = image.convert("L")
+    elif image.mode in ("P", "PA") or "transparency" in image.info:
         image = image.convert("RGBA" if image.has_transparency_data else "RGB")
     size = (max(1, round(image.width / shrink)), max(1, round(image.height / shrink)))
     gap = None if ";" in image.mode or image.mode in ("I", "F") else 2.0

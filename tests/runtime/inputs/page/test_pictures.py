@@ -190,3 +190,10 @@ def test_a_model_without_numbers_for_answers_is_an_error() -> None:
     picture = next(open_pictures(CASES / "number_17.png", "a.png"))
     with pytest.raises(EngineError, match="no number"):
         read_page(picture, Model(predict, tuple("0123456789")))
+
+
+def test_a_palette_is_counted_as_what_it_is_written_out_to() -> None:
+    stream = io.BytesIO()
+    Image.new("P", (9_000, 8_000)).save(stream, "PNG")
+    with pytest.raises(PixelsError, match=r"9,000 x 8,000 pixels.*make it smaller"):
+        from_image(stream.getvalue())
