@@ -35,6 +35,8 @@ _MOST_BYTES: Final = 256 * 1024**2
 _MOST_SIDE: Final = 100_000
 # Of a pixel; a palette and a pixel of one bit are written out before they are made smaller.
 _BYTES: Final = {"1": 2, "L": 1, "P": 5, "PA": 8, "LA": 4, "I": 4, "F": 4}
+# Its decoder holds a picture three times.
+_WEBP: Final = 12
 _MOST_PAGES: Final = 1000
 
 # What Pillow logs of a damaged file is in the error that it raises.
@@ -135,7 +137,8 @@ def _decoded(image: "Image.Image", page: int, name: str) -> Picture:
     if shrink > 1 and image.format == "JPEG":
         # A JPEG can be decoded smaller right away.
         image.draft("RGB", (round(width / shrink), round(height / shrink)))
-    held = image.width * image.height * _BYTES.get(image.mode, 2 if ";" in image.mode else 4)
+    each = _BYTES.get(image.mode, 2 if ";" in image.mode else 4)
+    held = image.width * image.height * (_WEBP if image.format == "WEBP" else each)
     if held > _MOST_BYTES or max(image.size) > _MOST_SIDE:
         raise PixelsError(
             f"{name}: has {width:,} x {height:,} pixels, which take more memory than the "

@@ -192,8 +192,9 @@ def test_a_model_without_numbers_for_answers_is_an_error() -> None:
         read_page(picture, Model(predict, tuple("0123456789")))
 
 
-def test_a_palette_is_counted_as_what_it_is_written_out_to() -> None:
+@pytest.mark.parametrize(("mode", "kind"), [("P", "PNG"), ("RGB", "WEBP")])
+def test_what_a_decoder_holds_besides_is_counted(mode: str, kind: str) -> None:
     stream = io.BytesIO()
-    Image.new("P", (9_000, 8_000)).save(stream, "PNG")
+    Image.new(mode, (9_000, 8_000)).save(stream, kind)
     with pytest.raises(PixelsError, match=r"9,000 x 8,000 pixels.*make it smaller"):
         from_image(stream.getvalue())
