@@ -120,6 +120,7 @@ def _export(job: ExportJob, targets: Sequence[Target]) -> dict[Target, Outcome]:
     from digit_export.parity.check import Answers
 
     network = Network.load(source.path, source.pixels)
+    network.unsure_below = source.current.unsure_below if source.current else None
     for line in () if source.trained_here else network.adapted:
         job.report(f"{source.name}: {line}")
     names = _names(source, network.classes)

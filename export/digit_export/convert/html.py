@@ -41,11 +41,11 @@ def int8(network: Network, calibration: Pixels) -> bytes:
     Raises:
         PackageNotInstalledError, ConversionError: See `wasm.int8`.
     """
-    page = _page(calibration[:_SAMPLES])
+    page = _page(calibration[:_SAMPLES], network.unsure_below or 0.0)
     return with_model(page.encode(), wasm.int8(network, calibration))
 
 
-def _page(samples: Pixels) -> str:
+def _page(samples: Pixels, unsure_below: float) -> str:
     page = _static("index.html")
     for pattern in _NEEDLESS:
         page, found = re.subn(pattern, "", page, flags=re.S)
@@ -58,6 +58,7 @@ def _page(samples: Pixels) -> str:
         f'<script id="{name}" type="application/octet-stream">{text}</script>\n'
         for name, text in (
             ("sample-digits", base64.b64encode(samples.tobytes()).decode()),
+            ("unsure-below", str(unsure_below)),
             ("model", ""),
         )
     )

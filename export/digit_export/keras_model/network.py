@@ -32,12 +32,14 @@ _BATCH_ROWS: Final = 500
 class Network:
     """A Keras model that maps uint8 ``[N, 784]`` to float32 ``[N, C]``, C classes.
 
-    `adapted` says in words what was done for that.
+    `adapted` says in words what was done for that. `unsure_below` is the probability below
+    which an answer is none, where the model's manifest states one.
     """
 
     def __init__(self, model: keras.Model, adapted: tuple[str, ...] = ()) -> None:
         self.model = model
         self.adapted = adapted
+        self.unsure_below: float | None = None
 
     @classmethod
     def load(cls, path: Path, pixels: PixelRange | None = None) -> "Network":

@@ -9,10 +9,12 @@ const bytesOf = (id) =>
   Uint8Array.from(atob(document.getElementById(id).textContent.trim()), (c) => c.charCodeAt(0));
 
 let digits;
+let unsureBelow = 0;
 
 export async function models() {
   const content = bytesOf("model");
   digits = await load(content);
+  unsureBelow = Number(document.getElementById("unsure-below").textContent);
   const { model, labels } = digits;
   const first = { model, ...WANTED };
   return { default: first, models: [{ model, labels, files: [{ ...WANTED, bytes: content.length }] }] };
@@ -35,8 +37,10 @@ export async function predict(wanted, pixels) {
   const begin = performance.now();
   const probabilities = [...digits.predict(pixels)];
   const engine_milliseconds = performance.now() - begin;
-  const label = digits.labels[probabilities.indexOf(Math.max(...probabilities))];
-  return { predictions: [{ label, probabilities }], engine_milliseconds, pixels: [...pixels], local: true };
+  const largest = Math.max(...probabilities);
+  const label = digits.labels[probabilities.indexOf(largest)];
+  const unsure = largest < unsureBelow;
+  return { predictions: [{ label, probabilities, unsure }], engine_milliseconds, pixels: [...pixels], local: true };
 }
 
 // There is no server, so none asks for a token.
