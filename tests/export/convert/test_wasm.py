@@ -33,6 +33,7 @@ def made(mlp: Path, digits: Digits, tmp_path_factory: pytest.TempPathFactory) ->
     """A folder with the model in all three containers, and what lies beside them."""
     folder = tmp_path_factory.mktemp("made")
     network = Network.load(mlp)
+    network.unsure_below = 0.25
     rows = digits[0][:200]
     for format, exporter in (("c", c.int8), ("wasm", wasm.int8), ("html", html.int8)):
         content = stamp.attach(format, exporter(network, rows), FACTS)
@@ -136,6 +137,20 @@ def test_a_seven_drawn_on_the_page_from_a_file_is_read(page: Any) -> None:
     page.wait_for_function("document.querySelector('.digit').textContent === '7'")
     assert page.get_by_text("ms in this browser").is_visible()
     assert not page.get_by_text("there and back").count()
+
+
+def test_the_page_is_unsure_by_the_limit_of_the_model(page: Any, made: Path) -> None:
+    def doubt(limit: str) -> str:
+        text = (made / "mlp-int8.html").read_text()
+        assert text.count(">0.25</script>") == 1
+        (made / "limit.html").write_text(text.replace(">0.25</script>", f">{limit}</script>"))
+        page.goto((made / "limit.html").as_uri())
+        page.locator("#gallery button").first.click()
+        page.wait_for_function("document.querySelector('.digit').textContent.length === 1")
+        return str(page.locator(".doubt").first.text_content())
+
+    assert "unsure" not in doubt("0.1")
+    assert doubt("1.1").startswith("unsure: ")
 
 
 def test_fifty_pictures_are_answered_as_by_the_runtime(
