@@ -50,7 +50,12 @@ def card(model: str, data: Path, labels: Path, others: Path | None, artifacts: P
 
     beside = data.parent / "others"
     others = others or (beside if beside.is_dir() else None)
-
+    if others is None:
+        click.echo(
+            f"note: {beside} is not there, so the cards tell nothing of letters, scribbles and "
+            f"digits of other hands; digit-data others --out {beside} fetches what that needs",
+            err=True,
+        )
     names = model_names(artifacts) if model == "all" else [model]
     refuse_overwriting(
         {"--artifacts": [path for name in names for path in written(artifacts / name)]},

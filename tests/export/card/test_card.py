@@ -34,6 +34,7 @@ def rows(
 def test_the_card_says_what_was_measured(run: Run, copy: Path, rows: list[object]) -> None:
     result = run(command, "--artifacts", copy, *rows)
     assert result.exit_code == 0, result.output
+    assert "others is not there, so the cards tell nothing of letters" in result.stderr
     found = Manifest.read(copy / "mlp").provenance["evaluation"]
     assert found["rows"] == 300
     text = (copy / "mlp" / "README.md").read_text()
