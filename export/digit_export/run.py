@@ -10,7 +10,7 @@ from digit_runtime.contract import DIGITS, Pixels, default_names
 from digit_runtime.errors import DigitError, EngineError, ModelFileError
 from digit_runtime.models.manifest import ModelFile, read_verified
 
-from digit_export.convert.targets import Target
+from digit_export.convert.targets import Target, usual
 from digit_export.errors import ConversionError, KerasModelError, NotApplicableError
 from digit_export.keras_model.find import Source
 from digit_export.parity import evidence
@@ -199,8 +199,13 @@ def _measure(
         # A file that its engine cannot run is as good as none, but others may be.
         return None, Outcome(target, path, NOT_PUBLISHED, reasons=[str(error)])
     parity = known.parity if known and reproduced else found.parity
+    # What the table's gate lets pass, too, needed no tolerance.
     file = NewFile(
-        target, content, parity, job.keys[target], None if reproduced else found.evidence
+        target if found.by_tolerance else usual(target),
+        content,
+        parity,
+        job.keys[target],
+        None if reproduced else found.evidence,
     )
     entry = file.entry(name)
     status = NOT_PUBLISHED if found.misses else REPRODUCED if reproduced else EXPORTED

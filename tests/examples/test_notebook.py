@@ -45,6 +45,10 @@ def test_every_cell_runs(
     submission = (tmp_path / "runs/submission.csv").read_text().splitlines()
     assert submission[0] == "ImageId,Label" and len(submission) == 101
     assert (tmp_path / "runs/cnn/held-out.png").exists()
+    shown = [
+        output.get("data", {}) for cell in notebook.cells for output in cell.get("outputs", [])
+    ]
+    assert sum("image/png" in data for data in shown) == 2
 
 
 def test_the_notebook_is_stored_without_outputs() -> None:

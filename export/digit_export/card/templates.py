@@ -35,7 +35,7 @@ in 28x28, white on black. {limit} Do not let it decide alone where a mistake har
 Trained on MNIST by Yann LeCun and Corinna Cortes, licence CC BY-SA 3.0, in the format of
 Kaggle's Digit Recognizer competition. The test rows were not trained on, and nothing was
 chosen by them: networks, recipes, temperature and limit were chosen by the last rows of the
-training file, which were held out; the test rows were measured on when all was done.{calibration}
+training file, which were held out.{calibration}
 
 Made by `digit-export` and `digit-card` from manifest.json; do not edit.
 """

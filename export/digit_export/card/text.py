@@ -45,7 +45,8 @@ def _limit(unsure_below: float | None) -> str:
         )
     return (
         f"It gives ten probabilities whatever it is shown; take a highest one below "
-        f'{unsure_below:.4f} for "unsure". That catches most of what is no digit, but not all.'
+        f'{unsure_below:.4f} for "unsure". How much of what is no digit that catches, "What it can '
+        'do" tells, where it was measured.'
     )
 
 
@@ -170,7 +171,9 @@ def _flat(settings: Mapping[str, Any]) -> list[tuple[str, Any]]:
     for key, value in settings.items():
         if key == "phases":
             for number, phase in enumerate(value, start=1):
-                rows += [(f"phase {number}: {name}", inner) for name, inner in _flat(phase)]
+                # What is no digit comes with a teacher's lessons only.
+                said = phase if phase.get("lessons") else {**phase, "outliers": None}
+                rows += [(f"phase {number}: {name}", inner) for name, inner in _flat(said)]
         elif isinstance(value, Mapping):
             rows += [(f"{key}: {name}", inner) for name, inner in _flat(value)]
         elif value is not None:

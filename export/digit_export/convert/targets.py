@@ -4,7 +4,7 @@ A new precision is one row here and the function that it names. A new container 
 exporter module with such functions, and one engine in `digit_runtime.engines.table`.
 """
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -148,8 +148,13 @@ def limits(gate: Gate) -> dict[str, float]:
     return {name: value for name, value in asdict(gate).items() if value is not None}
 
 
+def usual(target: Target) -> Target:
+    """Return `target` with the gate of the table."""
+    table = {(row.format, row.precision): row.gate for row in TARGETS}
+    return replace(target, gate=table[target.format, target.precision])
+
+
 def given(target: Target) -> dict[str, float]:
     """Return the limits of `target` that are not those of the table."""
-    table = {(row.format, row.precision): row.gate for row in TARGETS}
-    own = limits(table[target.format, target.precision])
+    own = limits(usual(target).gate)
     return {name: value for name, value in limits(target.gate).items() if own[name] != value}

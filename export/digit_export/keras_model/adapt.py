@@ -188,6 +188,11 @@ def _not_numbers(model: keras.Model, row: int) -> str:
     """Say where a number is lost on the way of that probe."""
     made = rebuild.outputs(model, probes.PROBES[row : row + 1])
     first = next(layer for layer, values in made if not np.isfinite(values).all())
+    if not all(np.isfinite(weights).all() for weights in getattr(first, "get_weights", list)()):
+        return (
+            f"its layer {rebuild.named(first)} has weights that are not numbers, so its training "
+            "has failed; train it again, with a lower learning rate"
+        )
     return (
         f"its layer {rebuild.named(first)} gives values that are not numbers for "
         f"{probes.NAMES[row]}, so no file of it could answer there; as a rule something is "

@@ -17,7 +17,7 @@ from digit_runtime.loading.load import load
 from digit_runtime.models.manifest import Parity
 from digit_runtime.terminal import progress
 
-from digit_export.convert.targets import Target
+from digit_export.convert.targets import Target, given, usual
 from digit_export.keras_model.network import Network
 from digit_export.keras_model.probes import PROBES
 from digit_export.parity import edges
@@ -31,11 +31,16 @@ _CHUNK_ROWS: Final = 1024
 
 @dataclass(frozen=True)
 class Measured:
-    """How a file compares, by the name of the split; `misses` says where it fails its gate."""
+    """How a file compares, by the name of the split.
+
+    `misses` says where it fails its gate, and `by_tolerance` whether the table's gate would have
+    refused what another one lets pass.
+    """
 
     parity: Mapping[str, Parity]
     evidence: Mapping[str, Evidence]
     misses: Sequence[str]
+    by_tolerance: bool
 
 
 class Answers:
@@ -82,17 +87,22 @@ def check(
     Raises:
         ModelFileError, EngineError: Its engine cannot run it.
     """
-    parity, evidence = {}, {}
+    parity, evidence, held = {}, {}, []
     with tempfile.TemporaryDirectory(prefix="digit-export-") as folder:
         path = Path(folder) / Path(target.path(name)).name
         path.write_bytes(content)
         # What is published under a name must be that, whatever its answers are.
-        misses = inspect(path).complaints if format_of(target.format).layers else []
+        complaints = inspect(path).complaints if format_of(target.format).layers else []
         # Not the engine that is faster at this moment: the figures depend on no clock.
         engine = engine_for(target.format).name
         with quiet():
             classifier = load(path, engine=engine)
-            misses += edges.misses(answers.network, target, content, classifier, answers.probes)
+            gates = [target, *([usual(target)] if given(target) else [])]
+            refusals = [
+                complaints
+                + edges.misses(answers.network, gate, content, classifier, answers.probes)
+                for gate in gates
+            ]
     for split in splits:
         expected, rows = answers[split], answers.rows[split]
         report(f"{name} {target.name}: checking {len(rows.labels):,} {split} rows")
@@ -103,7 +113,7 @@ def check(
         evidence[split] = Evidence.of(comparison, rows)
         # A gate is a choice, and nothing is chosen by test rows: these are only reported.
         if split != "test":
-            misses += [f"{split} {miss}" for miss in comparison.misses(target.gate)]
+            held.append((split, comparison))
     rows = answers.rows["validation"]
     if edges.depends_on_batch(classifier, rows.pixels):
         report(f"{name} {target.name}: checking {len(rows.labels):,} rows, one image at a time")
@@ -111,8 +121,10 @@ def check(
             answers["validation"], edges.alone(classifier, rows.pixels), rows.labels
         )
         parity[ALONE] = singly.figures()
-        misses += [f"{ALONE}: {miss}" for miss in singly.misses(target.gate)]
-    return Measured(parity, evidence, misses)
+        held.append((f"{ALONE}:", singly))
+    for gate, misses in zip(gates, refusals, strict=True):
+        misses += [f"{where} {miss}" for where, c in held for miss in c.misses(gate.gate)]
+    return Measured(parity, evidence, refusals[0], len(gates) > 1 and bool(refusals[1]))
 
 
 def _predict(

@@ -157,7 +157,7 @@ def find_all(
         present = files_of(directory)
         have = ", ".join(f"{file.format} {file.precision}" for file in present) or "none"
         asked = " ".join(filter(None, (format, precision))) or "exported"
-        remedy = "digit-export --format all writes all of them"
+        remedy = f"digit-export --format {format or 'all'} writes it"
         if precision not in (None, *PRECISIONS):
             remedy = f"There is no precision {precision!r}: there are {', '.join(PRECISIONS)}"
         raise ModelNotFoundError(f"{directory}: has no {asked} file; present: {have}. {remedy}")

@@ -78,6 +78,19 @@ def test_a_division_by_the_zero_of_a_blank_image_is_named() -> None:
     assert "for a blank image (all pixels 0)" in str(caught.value)
 
 
+def test_weights_that_are_not_numbers_are_named(tmp_path: Path) -> None:
+    dense = LAYERS.Dense(3, name="broken")
+    network(tmp_path / "own.keras", LAYERS.Flatten(), dense)
+    path = tmp_path / "own.keras"
+    model = keras.saving.load_model(path)
+    model.get_layer("broken").set_weights(
+        [np.full_like(w, np.nan) for w in model.get_layer("broken").get_weights()]
+    )
+    model.save(path)
+    with pytest.raises(KerasModelError, match=r"its layer 'broken' .* has weights that are not"):
+        Network.load(path, UNIT)
+
+
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "bfloat16"])
 def test_a_half_precision_policy_is_exported_in_float32(policy: str, tmp_path: Path) -> None:
     conv = LAYERS.Conv2D(4, 3, activation="relu", dtype=policy)

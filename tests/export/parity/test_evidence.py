@@ -165,6 +165,14 @@ def test_a_given_tolerance_decides_and_is_recorded(
     assert re.search("Worse by more than chance explains: <strong>[^<]*onnx int8", text)
 
 
+def test_what_the_table_lets_pass_needed_no_tolerance(copy: Path, run_export: Any) -> None:
+    what = ["--format", "onnx", "--precision", "int8", "--force"]
+    result = run_export(copy, *what, "--tolerance", "min_agreement=0.5")
+    (file,) = [f for f in result.manifest["files"] if f["path"] == "onnx/mlp-int8.onnx"]
+    assert not file.get("tolerance")
+    assert file["gate"] == {"min_agreement": 0.997, "max_accuracy_loss": 0.001}
+
+
 def test_without_it_the_file_is_measured_by_the_table_again(copy: Path, run_export: Any) -> None:
     what = ["--format", "onnx", "--precision", "int8"]
     assert run_export(copy, *what, "--tolerance", "min_agreement=0.99").result.exit_code == 0

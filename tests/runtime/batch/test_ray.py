@@ -242,7 +242,10 @@ def test_a_run_that_ray_itself_ends_says_so_and_goes_on_with_the_same_command(
     for pid, command in alive(mark).items():
         if "raylet/raylet\0" in command:
             os.kill(pid, signal.SIGKILL)
-    assert failure(process).startswith("Error: Ray lost a process of its own")
+    # It calls _exit(1), or raises an error of its own before.
+    line = failure(process)
+    assert line.startswith("Error: ")
+    assert line.endswith("what was scored is kept, the same command goes on")
     process = start(tmp_path, artifacts, *arguments, "--part-rows", "200")
     output, _ = process.communicate(timeout=120)
     assert json.loads(output)["rows_out"] == len(test_digits[0])

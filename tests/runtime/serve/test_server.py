@@ -33,6 +33,7 @@ class Broken:
 
     model, format, precision, engine = "mlp", "onnx", "int8", "broken"
     labels = tuple("0123456789")
+    unsure_below = None
 
     def __init__(self, path: Any, answer: float | Exception) -> None:
         self.path = path

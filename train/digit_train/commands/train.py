@@ -100,6 +100,8 @@ def train(
 
     if (recipe, model) not in RECIPES and model != "teacher":
         raise click.UsageError(f"the {model} has no recipe {recipe}")
+    if teacher and (model == "teacher" or not RECIPES[recipe, model].taught):
+        raise click.UsageError("--teacher is for the recipe distilled of tiny, mlp and cnn")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     # What TensorFlow says of CPUs and GPUs before it reads that setting tells nobody anything.
     with native_stderr_silenced():

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 # Below this the ink may as well be on the other side.
 _CLEAR: Final = 0.6
+# How much more what is on the other side must be like writing: it rarely is.
+_MORE: Final = 2
 # Pixels around a shape, where its edge fades.
 _AROUND: Final = 3
 # A mark lower than this share of the main one is no further digit.
@@ -49,16 +51,17 @@ def _best(image: "Image.Image") -> tuple[Ink, list[Shape]] | None:
     ink, shapes = _found(image, None)
     if ink.paper.certainty < _CLEAR:
         other = _found(image, not ink.paper.ink_is_dark)
-        if _writing(image, *other) > _writing(image, ink, shapes):
+        if _writing(image, *other) > _MORE * _writing(image, ink, shapes):
             ink, shapes = other
     return (ink, shapes) if shapes else None
 
 
 def _writing(image: "Image.Image", ink: Ink, shapes: list[Shape]) -> float:
-    """Tell how much the largest shape is like writing: thin for its size, with an edge all round.
+    """Tell how much the largest shape is like writing: thin, with an edge all round, on paper.
 
-    On the wrong side of the paper's brightness there are holes, the sheet itself, and pieces of
-    it between the strokes and where the paper was looked for, which end without an edge.
+    On the wrong side of the paper's brightness there are the sheet itself, pieces of it where
+    the paper was looked for, which end without an edge, and what strokes enclose, whose own
+    brightness goes on behind them.
     """
     if not shapes:
         return 0.0
@@ -70,11 +73,19 @@ def _writing(image: "Image.Image", ink: Ink, shapes: list[Shape]) -> float:
     mask = np.zeros(grey.shape, np.bool_)
     paint(mask, Runs(shape.runs.row - y, shape.runs.start - x, shape.runs.stop - x), True)
     steps = np.concatenate([_steps(grey, mask), _steps(grey.T, mask.T)])
+    inside = float(np.median(grey[mask]))
+    middle = inside - float(np.median(steps)) / 2
+    reach = max(shape.width, shape.height) // 2
+    near = np.asarray(image)[
+        max(0, top - reach) : bottom + reach, max(0, left - reach) : right + reach
+    ]
+    alike = int(((near > middle) == (inside > middle)).sum()) - shape.area
+    paper = 1 - max(0, alike) / max(1, near.size - shape.area)
     if ink.paper.ink_is_dark:
         steps = -steps
     edge = float((steps > 0.4 * np.quantile(ink.strength[part][mask], 0.85)).mean())
     length = max(shape.width, shape.height) * len(steps) / (2 * shape.area)
-    return length * edge**4
+    return length * edge**4 * paper**2
 
 
 def _steps(grey: NDArray[np.int16], mask: Mask) -> NDArray[np.int16]:
