@@ -26,6 +26,8 @@ _WINDOW: Final = 0.32
 # Those that tell which side is ink: a wide one fills a text on a sheet, a narrow one sees only
 # the holes of a bold digit.
 _NARROWER: Final = (0.04, 0.17)
+# The share of a drawing that has the grey of its border.
+_DRAWN_ON: Final = 0.6
 # Differences up to this are JPEG's and the camera's.
 _CONTRAST: Final = 16
 # Less of a picture than this share says nothing about which side is ink.
@@ -58,6 +60,9 @@ def find_paper(image: "Image.Image", ink_is_dark: bool | None = None) -> Paper:
     from PIL import ImageFilter
 
     factor = max(1, round(max(image.size) / _SMALL))
+    drawing = _of_drawing(np.asarray(image), factor)
+    if drawing and ink_is_dark in (None, drawing.ink_is_dark):
+        return drawing
     shrunk = image.reduce(factor)
     if factor < _AVERAGED:
         # The closing takes the brightest of the noise for the paper.
@@ -77,6 +82,22 @@ def find_paper(image: "Image.Image", ink_is_dark: bool | None = None) -> Paper:
     contrast = float(np.quantile(bright - dark, 0.998))
     ground = np.ascontiguousarray(bright if ink_is_dark else dark)
     return Paper(ground, factor, ink_is_dark, certainty, contrast)
+
+
+def _of_drawing(grey: Grey, factor: int) -> Paper | None:
+    """Return the paper of what was drawn on a screen: one grey, its border's, all ink on one side.
+
+    None for what light or a camera had a part in, which has to be estimated.
+    """
+    ground = grey[0, 0]
+    if any((line != ground).any() for line in (grey[0], grey[-1], grey[:, 0], grey[:, -1])):
+        return None
+    dark = bool((grey <= ground).all())
+    if (not dark and (grey < ground).any()) or (grey == ground).mean() < _DRAWN_ON:
+        return None
+    contrast = abs(float(np.quantile(grey, 0.002 if dark else 0.998)) - float(ground))
+    shape = (-(-grey.shape[0] // factor), -(-grey.shape[1] // factor))
+    return Paper(np.full(shape, ground), factor, dark, 1.0, contrast)
 
 
 def _closings(small: Grey, window: int) -> tuple[Grey, Grey]:
