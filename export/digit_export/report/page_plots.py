@@ -18,13 +18,9 @@ def axis(reach: float, limits: Sequence[float]) -> str:
     gate = max(limits, default=0.0)
     end = 0.9 * reach
     marks = [(-end, f"{-100 * end:.2f}"), (0.0, "0"), (end, f"+{100 * end:.2f}")]
-    texts = "".join(
-        f'<text class="below" x="{_place(value, reach)}" y="26">{name}</text>'
-        for value, name in marks
-    )
-    line = (
-        f'<path class="gate" d="M{_place(-gate, reach)} 12V16"/>'
-        f'<text class="below" x="{_place(-gate, reach)}" y="9">gate {-100 * gate:.2f}</text>'
+    texts = "".join(_named(value, reach, 26, name) for value, name in marks)
+    line = f'<path class="gate" d="M{_place(-gate, reach)} 12V16"/>' + _named(
+        -gate, reach, 9, f"gate {-100 * gate:.2f}"
     )
     return (
         '<svg class="interval head" viewBox="0 0 160 30" role="img" '
@@ -93,6 +89,16 @@ def reliability(curves: Mapping[str, Reliability]) -> str:
 
 def _place(value: float, reach: float) -> str:
     return f"{80 + 76 * value / reach:.1f}"
+
+
+def _named(value: float, reach: float, y: int, name: str) -> str:
+    """Return a text at a place of the axis, which at its ends reaches inwards only."""
+    share = value / reach
+    anchor = "start" if share < -0.6 else "end" if share > 0.6 else "middle"
+    return (
+        f'<text class="below" style="text-anchor: {anchor}" x="{_place(value, reach)}" '
+        f'y="{y}">{name}</text>'
+    )
 
 
 def _x(value: float) -> str:
