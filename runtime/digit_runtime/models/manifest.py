@@ -119,7 +119,11 @@ class Manifest:
         try:
             return cls.from_json(path.read_bytes())
         except FileNotFoundError as error:
-            raise ModelNotFoundError(f"{directory}: has no {MANIFEST_NAME}") from error
+            there = sorted(p.parent.name for p in directory.parent.glob(f"*/{MANIFEST_NAME}"))
+            raise ModelNotFoundError(
+                f"{directory}: has no {MANIFEST_NAME}"
+                + f"; models beside it: {', '.join(there)}" * bool(there)
+            ) from error
         except OSError as error:
             raise ManifestError(f"{path}: cannot be read: {error.strerror}") from error
         except ManifestError as error:

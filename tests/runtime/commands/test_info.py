@@ -37,4 +37,5 @@ def test_a_damaged_file_is_shown_and_fails(run: Run, artifacts: Path, tmp_path: 
 def test_an_unknown_model_is_one_line(run: Run, artifacts: Path) -> None:
     result = run(info, "lenet", "--artifacts", artifacts)
     assert result.exit_code == 1
-    assert "lenet: has no manifest.json" in result.stderr
+    assert "lenet: has no manifest.json; models beside it: " in result.stderr
+    assert "cnn, mlp" in result.stderr
