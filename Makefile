@@ -12,7 +12,6 @@ KAGGLE ?= data
 MODEL ?= mlp
 EPOCHS ?= 30
 KAGGLE_MODELS = $(KAGGLE)/models
-# One file that misses its gate is no reason to leave without a submission.
 
 .PHONY: demo data export predict compare kaggle test stress lint clean
 
@@ -33,7 +32,8 @@ compare: .venv-runtime/installed export
 	$(RUNTIME_BIN)/digit-compare --artifacts artifacts --data data/test.csv $(LABELS)
 
 # Of Kaggle's files the rows that training holds out say how good the model is: there are no
-# test labels. A second call trains nothing anew; remove $(KAGGLE)/models for that.
+# test labels. A second call trains nothing anew; remove $(KAGGLE)/models for that. One file that
+# misses its gate is no reason to leave without a submission.
 kaggle: .venv/installed .venv-runtime/installed
 	$(BIN)/digit-data fetch --source kaggle --out "$(KAGGLE)"
 	$(BIN)/digit-data explore "$(KAGGLE)/train.csv" --out "$(KAGGLE)/report"

@@ -97,7 +97,11 @@ class Network:
     def equalized(self) -> "Network":
         """The same network with weights that lose less in int8; see `equalize`."""
         model = equalize.equalized(self.model)
-        return self if model is None else Network(model, self.adapted)
+        if model is None:
+            return self
+        other = Network(model, self.adapted)
+        other.unsure_below = self.unsure_below
+        return other
 
     @cached_property
     def serve(self) -> Any:

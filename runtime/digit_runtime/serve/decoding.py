@@ -81,7 +81,7 @@ def from_image(body: bytearray, limits: Limits) -> Pixels:
         raise Refusal(400, "the image cannot be read") from error
 
 
-def check_size(body: bytearray, limits: Limits, pages: int = 1) -> None:
+def check_size(body: bytes | bytearray, limits: Limits, pages: int = 1) -> None:
     """Refuse a picture that is too large, of which only the head is read for this.
 
     Of a TIFF the first `pages` are looked at.

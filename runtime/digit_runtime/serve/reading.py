@@ -57,7 +57,7 @@ class Reader:
 
     def _read(self, data: bytes, model: Model) -> Answer:
         most = self._limits.pages
-        check_size(bytearray(data), self._limits, most)
+        check_size(data, self._limits, most)
         answer = Answer(_NAME)
         try:
             for picture in islice(open_pictures(data, "the image"), most + 1):

@@ -65,8 +65,10 @@ def kaggles() -> Any:
 
 def test_the_answers_stay_and_the_normalizations_scale_nothing(digits: Digits) -> None:
     network = fitted(kaggles(), digits)
+    network.unsure_below = 0.5
     other = network.equalized
     assert other is not network
+    assert other.unsure_below == 0.5
     np.testing.assert_allclose(
         other.predict(digits[0][:ROWS]), network.predict(digits[0][:ROWS]), atol=1e-4
     )

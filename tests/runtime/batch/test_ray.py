@@ -174,6 +174,23 @@ def start(folder: Path, artifacts: Path, *arguments: str) -> subprocess.Popen[st
     )
 
 
+@pytest.fixture
+def mark(monkeypatch: pytest.MonkeyPatch) -> str:
+    """What all processes begun from here on have in their environment."""
+    if not Path("/proc/self/environ").exists():
+        pytest.skip("needs Linux's /proc")
+    monkeypatch.setenv("DIGIT_TEST_MARK", mark := uuid4().hex)
+    return mark
+
+
+def wait_for_a_result(process: subprocess.Popen[str], folder: Path) -> None:
+    deadline = time.monotonic() + 120
+    while not list(folder.glob("out/*.parquet")):
+        assert process.poll() is None, process.stderr and process.stderr.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 def failure(process: subprocess.Popen[str]) -> str:
     """Return the one line with which a command failed; a slow machine shows progress before."""
     output, complaints = process.communicate(timeout=120)
@@ -204,11 +221,7 @@ def test_an_interrupted_run_leaves_whole_results_and_goes_on(
     np.save(tmp_path / "digits.npy", test_digits[0][:6000])
     arguments = ["digits.npy", "-o", "out", "--model", "cnn", "--workers", "2"]
     process = start(tmp_path, artifacts, *arguments, "--part-rows", "1000")
-    deadline = time.monotonic() + 120
-    while not list(tmp_path.glob("out/*.parquet")):
-        assert process.poll() is None, process.stderr and process.stderr.read()
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_for_a_result(process, tmp_path)
     process.send_signal(signal.SIGINT)
     output, complaints = process.communicate(timeout=60)
     assert (process.returncode, output) == (130, "")
@@ -225,20 +238,16 @@ def test_an_interrupted_run_leaves_whole_results_and_goes_on(
     assert len(answers(tmp_path / "out")["digits.npy"]) == 6000
 
 
-@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs Linux's /proc")
 def test_a_run_that_ray_itself_ends_says_so_and_goes_on_with_the_same_command(
     artifacts: Path,
     test_digits: tuple[Pixels, Labels],
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    mark: str,
 ) -> None:
-    monkeypatch.setenv("DIGIT_TEST_MARK", mark := uuid4().hex)
     np.save(tmp_path / "digits.npy", test_digits[0])
     arguments = ["digits.npy", "-o", "out", "--model", "mlp", "--workers", "2"]
     process = start(tmp_path, artifacts, *arguments, "--part-rows", "200")
-    while not list(tmp_path.glob("out/*.parquet")):
-        assert process.poll() is None
-        time.sleep(0.05)
+    wait_for_a_result(process, tmp_path)
     for pid, command in alive(mark).items():
         if "raylet/raylet\0" in command:
             os.kill(pid, signal.SIGKILL)
@@ -263,16 +272,14 @@ def alive(mark: str) -> dict[int, str]:
     return found
 
 
-@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs Linux's /proc")
 @pytest.mark.parametrize("part", [0, 5])
 def test_an_output_error_ends_the_run_at_once_and_leaves_nothing_running(
     part: int,
     artifacts: Path,
     test_digits: tuple[Pixels, Labels],
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    mark: str,
 ) -> None:
-    monkeypatch.setenv("DIGIT_TEST_MARK", mark := uuid4().hex)
     np.save(tmp_path / "digits.npy", test_digits[0][:6000])
     (source,) = find([str(tmp_path / "digits.npy")], "out").sources
     # A folder lies where the results of this part have to go.

@@ -130,11 +130,10 @@ class Reader:
         inputs: tuple[int | Array, ...],
         output: int,
         fields: Mapping[str, int | Array],
-        scratch: int = 0,
-        macs: int = 0,
+        *costs: int,
     ) -> None:
         name = self.graph.name(output).split(";")[0]
-        self.steps.append(Step(kernel, name, inputs, output, fields, scratch, macs))
+        self.steps.append(Step(kernel, name, inputs, output, fields, *costs))
 
     def _read(self, name: str, operator: Any) -> None:
         layers.READERS[name](self, operator)
