@@ -9,7 +9,6 @@ import importlib
 # Importing typing takes as long as all else here.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from digit_runtime.classifier import Classifier
     from digit_runtime.contract import as_pixels
     from digit_runtime.errors import (
         ContractError,
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
     from digit_runtime.inputs.page.result import Line, Mark, Page
     from digit_runtime.inputs.suspicions import PixelsWarning
     from digit_runtime.loading.load import load
+    from digit_runtime.models.classifier import Classifier
     from digit_runtime.reading.read import read_digits, read_pages
 
     __version__: str
@@ -75,7 +75,7 @@ __all__ = [
 # A command, or a program that has pixels already, should start at once, so each name is
 # imported when it is first used.
 _ROOMS = {
-    "Classifier": "classifier",
+    "Classifier": "models.classifier",
     "Line": "inputs.page.result",
     "Mark": "inputs.page.result",
     "Page": "inputs.page.result",

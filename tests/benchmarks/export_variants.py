@@ -31,9 +31,9 @@ from digit_export.parity.calibration_rows import CALIBRATION_ROWS, draw
 from digit_export.parity.statistics import kl_divergence
 from digit_export.quiet import quiet
 from digit_runtime import load, read_csv
-from digit_runtime.classifier import Classifier
 from digit_runtime.contract import Labels, Pixels, Probabilities
 from digit_runtime.device import cpu_name
+from digit_runtime.models.classifier import Classifier
 from digit_runtime.terminal import table
 from onnxruntime import quantization as ortq
 

@@ -148,7 +148,7 @@ def test_missing_reference_rows_are_restored(copy: Path, exported: Run, run_expo
 def test_a_file_that_no_longer_works_here_is_not_restored(
     copy: Path, exported: Run, run_export: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from digit_runtime.classifier import Classifier
+    from digit_runtime.models.classifier import Classifier
 
     def broken(self: Classifier, pixels: Any) -> Any:
         return np.full((len(pixels), 10), 0.1, np.float32)

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from digit_runtime.classifier import Classifier
 from digit_runtime.contract import Labels, Pixels, Probabilities
 from digit_runtime.measuring.statistics import share_interval
+from digit_runtime.models.classifier import Classifier
 from digit_runtime.predicting.score import score
 from numpy.typing import NDArray
 

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 import numpy as np
-from digit_runtime.classifier import Classifier
 from digit_runtime.contract import SIDE, Labels, Pixels
+from digit_runtime.models.classifier import Classifier
 from PIL import Image
 
 _NOISE_SEED: Final = 0

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from digit_runtime.classifier import Classifier
 from digit_runtime.contract import DIGITS, Labels, Pixels
 from digit_runtime.errors import ModelFileError
 from digit_runtime.loading.auto import preferred
+from digit_runtime.models.classifier import Classifier
 from digit_runtime.models.folder import find_all
 from digit_runtime.models.manifest import MANIFEST_NAME, Manifest
 from digit_runtime.storage.atomic import writing

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from digit_runtime.classifier import Classifier
 from digit_runtime.contract import Pixels
+from digit_runtime.models.classifier import Classifier
 from digit_train.data import others
 from digit_train.outliers import glyphs
 from digit_train.outliers.held_out import strangers

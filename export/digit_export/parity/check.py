@@ -9,11 +9,11 @@ from typing import Final
 
 import numpy as np
 from digit_runtime.checks.model_file import inspect
-from digit_runtime.classifier import Classifier
 from digit_runtime.contract import Pixels, Probabilities
 from digit_runtime.engines.table import engine_for
 from digit_runtime.formats.table import format_of
 from digit_runtime.loading.load import load
+from digit_runtime.models.classifier import Classifier
 from digit_runtime.models.manifest import Parity
 from digit_runtime.terminal import progress
 

@@ -3,8 +3,8 @@
 from typing import Final
 
 import numpy as np
-from digit_runtime.classifier import Classifier
 from digit_runtime.contract import Pixels, Probabilities
+from digit_runtime.models.classifier import Classifier
 
 from digit_export.convert.targets import Target
 from digit_export.keras_model import rebuild

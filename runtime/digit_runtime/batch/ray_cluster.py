@@ -96,13 +96,14 @@ class _Remote:
         return next(self._outcomes, None)
 
 
-class _Worker:
+class Worker:
     """A `Scorer` in the shape that Ray Data asks for."""
 
     def __init__(self, job: Job, model: bytes) -> None:
         self._scorer = Scorer(job, model)
 
     def __call__(self, table: pa.Table) -> pa.Table:
+        """Score the pickled parts of a table of one column ``item``; returns their outcomes."""
         outcomes = [self._scorer.score(pickle.loads(part)) for part in table["item"].to_pylist()]
         return pa.table({"item": [pickle.dumps(outcome) for outcome in outcomes]})
 
@@ -114,7 +115,7 @@ def _pipeline(parts: Sequence[Part], job: Job, model: bytes, workers: int) -> It
     # A block is what a worker takes at a time: one part, so that none waits for another.
     items = [{"item": pickle.dumps(part)} for part in parts]
     outcomes = ray.data.from_items(items, override_num_blocks=len(items)).map_batches(
-        _Worker,
+        Worker,
         fn_constructor_args=(job, model),
         batch_size=1,
         batch_format="pyarrow",

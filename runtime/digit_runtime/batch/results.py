@@ -14,8 +14,8 @@ import pyarrow.parquet
 from numpy.typing import NDArray
 
 from digit_runtime.batch.parts import BadRow
-from digit_runtime.classifier import most_probable
 from digit_runtime.contract import Probabilities
+from digit_runtime.models.classifier import most_probable
 
 SCHEMA: Final = pa.schema(
     {

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from digit_runtime.batch.ledger import begun_with
-from digit_runtime.classifier import Classifier
 from digit_runtime.errors import EngineNotInstalledError
 from digit_runtime.loading.load import load
+from digit_runtime.models.classifier import Classifier
 from digit_runtime.models.folder import find_all
 from digit_runtime.models.manifest import sha256_of
 

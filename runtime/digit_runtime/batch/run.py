@@ -21,9 +21,9 @@ from digit_runtime.batch.results import ERRORS_HEADER, error_lines
 from digit_runtime.batch.scorer import BAD_INPUT
 from digit_runtime.batch.sources import Source, find
 from digit_runtime.batch.summary import Summary, verify
-from digit_runtime.classifier import Classifier
 from digit_runtime.device import usable_cpus
 from digit_runtime.errors import DigitError, ModelFileError
+from digit_runtime.models.classifier import Classifier
 from digit_runtime.terminal import progress, track
 
 ERRORS_FILE: Final = "_errors.csv"

@@ -13,10 +13,10 @@ from typing import Final
 
 import numpy as np
 
-from digit_runtime.classifier import Classifier
 from digit_runtime.contract import Probabilities
 from digit_runtime.engines.table import ENGINES, engine_for, engines_for
 from digit_runtime.errors import DigitError, ModelNotFoundError, UnsupportedModelError
+from digit_runtime.models.classifier import Classifier
 from digit_runtime.models.folder import FoundFile, files_of
 from digit_runtime.models.manifest import Manifest, file_state
 from digit_runtime.models.reference import Golden, described

@@ -11,7 +11,7 @@ import click
 from digit_runtime.terminal import track
 
 if TYPE_CHECKING:
-    from digit_runtime.classifier import Classifier
+    from digit_runtime.models.classifier import Classifier
 
 
 def predict_pictures(

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import click
 
-from digit_runtime.classifier import Classifier
 from digit_runtime.contract import DIGITS
+from digit_runtime.models.classifier import Classifier
 from digit_runtime.predicting.run import Predicted
 from digit_runtime.terminal import plural
 

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from digit_runtime.classifier import Classifier
 from digit_runtime.device import MOST_THREADS
 from digit_runtime.errors import (
     EngineNotInstalledError,
@@ -11,6 +10,7 @@ from digit_runtime.errors import (
     ThreadsError,
 )
 from digit_runtime.loading.auto import choose
+from digit_runtime.models.classifier import Classifier
 from digit_runtime.models.folder import find_all
 
 

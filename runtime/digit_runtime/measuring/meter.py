@@ -9,8 +9,8 @@ from typing import Any, Final, Protocol, TypeVar
 
 import numpy as np
 
-from digit_runtime.classifier import BATCH_ROWS
 from digit_runtime.contract import PIXELS, Pixels, Probabilities
+from digit_runtime.models.classifier import BATCH_ROWS
 
 T = TypeVar("T")
 Predict = Callable[[Pixels], Probabilities]

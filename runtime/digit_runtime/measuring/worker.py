@@ -16,10 +16,10 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from digit_runtime.classifier import Classifier
 from digit_runtime.engines.table import engine_for
 from digit_runtime.errors import DigitError
 from digit_runtime.measuring.meter import Job, Meter, Predict, Subject
+from digit_runtime.models.classifier import Classifier
 from digit_runtime.models.folder import find
 
 

@@ -1,1 +1,1 @@
-"""A model's folder on disk."""
+"""A model's folder on disk, and a model of it, loaded."""

@@ -9,10 +9,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from digit_runtime.classifier import Classifier
 from digit_runtime.errors import DigitError
 from digit_runtime.inputs.images import Found, find_digit
 from digit_runtime.inputs.suspicions import transposed
+from digit_runtime.models.classifier import Classifier
 
 _TOGETHER: Final = 32
 

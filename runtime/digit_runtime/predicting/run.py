@@ -4,12 +4,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from digit_runtime.classifier import Classifier
 from digit_runtime.contract import Labels
 from digit_runtime.errors import PixelsError
 from digit_runtime.inputs.kaggle_csv import Batch
 from digit_runtime.inputs.open import Input
 from digit_runtime.inputs.suspicions import Guard
+from digit_runtime.models.classifier import Classifier
 from digit_runtime.predicting.hardest import Hardest
 from digit_runtime.predicting.score import Score, score
 from digit_runtime.predicting.submission import Submission

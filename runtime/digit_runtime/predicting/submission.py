@@ -5,8 +5,8 @@ import io
 from collections.abc import Iterable, Sequence
 from typing import BinaryIO
 
-from digit_runtime.classifier import most_probable
 from digit_runtime.contract import Labels, Probabilities
+from digit_runtime.models.classifier import most_probable
 
 _HEADER = "ImageId,Label"
 

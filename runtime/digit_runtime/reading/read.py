@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from digit_runtime.classifier import Classifier
 from digit_runtime.inputs.page.read import Model, read_page
 from digit_runtime.inputs.page.result import Page
 from digit_runtime.inputs.pictures import open_pictures
 from digit_runtime.loading.load import load
+from digit_runtime.models.classifier import Classifier
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -4,10 +4,10 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from digit_runtime.classifier import Classifier
 from digit_runtime.errors import DigitError, OutputError
 from digit_runtime.inputs.page.read import Model, read_page
 from digit_runtime.inputs.pictures import open_pictures
+from digit_runtime.models.classifier import Classifier
 from digit_runtime.reading.answers import Answer
 from digit_runtime.storage.atomic import writing
 from digit_runtime.storage.places import same_file

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from digit_runtime.classifier import BATCH_ROWS, Classifier
 from digit_runtime.contract import Pixels, Probabilities
+from digit_runtime.models.classifier import BATCH_ROWS, Classifier
 from digit_runtime.serve.errors import overloaded
 
 Answer = tuple[Probabilities, float]

@@ -8,11 +8,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from digit_runtime.classifier import Classifier
 from digit_runtime.contract import DIGITS, Pixels
 from digit_runtime.engines.table import engines_for
 from digit_runtime.errors import DigitError
 from digit_runtime.loading.load import load
+from digit_runtime.models.classifier import Classifier
 from digit_runtime.models.folder import artifacts_folder, files_of, model_directory, model_names
 from digit_runtime.models.manifest import Manifest, sha256_of
 from digit_runtime.models.reference import golden_rows

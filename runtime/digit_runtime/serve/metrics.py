@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from digit_runtime.classifier import Classifier
+from digit_runtime.models.classifier import Classifier
 
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
 SHARED_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"

@@ -10,6 +10,7 @@ from digit_export.convert import tflite as to_tflite
 from digit_export.keras_model.network import Network
 from digit_export.quiet import quiet
 from digit_runtime import load
+from digit_runtime.formats import tflite_file
 
 PRECISIONS = ["float32", "float16", "dynamic", "int8"]
 
@@ -77,15 +78,13 @@ def test_any_batch_gives_the_same_answers_as_keras(
 
 
 def test_int8_weights_and_activations_are_int8(files: dict[str, Path]) -> None:
-    reader = interpreter(files["int8"])
-    tensors = {tensor["index"]: tensor["dtype"] for tensor in reader.get_tensor_details()}
+    graph = tflite_file.read(files["int8"].read_bytes(), files["int8"])
     layers = ("CONV_2D", "FULLY_CONNECTED", "MAX_POOL_2D")
-    found = [operator for operator in reader._get_ops_details() if operator["op_name"] in layers]
+    found = [operator for operator in graph.operators if operator.name in layers]
     assert len(found) == 6
     for operator in found:
-        inputs = [tensors[index] for index in operator["inputs"][:2]]
-        assert inputs == [np.int8] * len(inputs)
-        assert [tensors[index] for index in operator["outputs"]] == [np.int8]
+        for index in (*operator.inputs[:2], *operator.outputs):
+            assert graph.tensors[index].type == "int8"
 
 
 def test_each_precision_is_smaller_than_the_one_before(files: dict[str, Path]) -> None:

@@ -1,6 +1,6 @@
 """The copy that is exported answers as the file does, or the layer that does not is named."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -91,15 +91,19 @@ def test_weights_that_are_not_numbers_are_named(tmp_path: Path) -> None:
         Network.load(path, UNIT)
 
 
+def layers_of(model: Any) -> Iterator[Any]:
+    for layer in model.layers:
+        yield layer
+        yield from layers_of(layer) if hasattr(layer, "layers") else ()
+
+
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "bfloat16"])
 def test_a_half_precision_policy_is_exported_in_float32(policy: str, tmp_path: Path) -> None:
     conv = LAYERS.Conv2D(4, 3, activation="relu", dtype=policy)
     norm = LAYERS.BatchNormalization(dtype=policy)
     made = network(tmp_path / "own.keras", conv, norm)
     assert f"float32 in place of {policy}" in str(made.adapted)
-    assert {layer.dtype_policy.name for layer in made.inference_model._flatten_layers()} == {
-        "float32"
-    }
+    assert {layer.dtype_policy.name for layer in layers_of(made.inference_model)} == {"float32"}
     original = keras.saving.load_model(tmp_path / "own.keras", compile=False)
     images = (PROBES / np.float32(255)).reshape(-1, 28, 28, 1)
     expected = np.asarray(original(images), np.float32)

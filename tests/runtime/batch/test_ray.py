@@ -108,7 +108,7 @@ def test_a_worker_killed_in_mid_run_loses_and_doubles_nothing(
 ) -> None:
     from digit_runtime.batch import ray_cluster
 
-    class Dying(ray_cluster._Worker):
+    class Dying(ray_cluster.Worker):
         """Kills its process in the middle of the part with row 1001, the first time."""
 
         def __init__(self, *arguments: Any) -> None:
@@ -128,7 +128,7 @@ def test_a_worker_killed_in_mid_run_loses_and_doubles_nothing(
 
             Results.add = add_or_die  # type: ignore[method-assign, assignment]
 
-    monkeypatch.setattr(ray_cluster, "_Worker", Dying)
+    monkeypatch.setattr(ray_cluster, "Worker", Dying)
     np.save("digits.npy", test_digits[0][:3000])
     output = batch("digits.npy", "-o", "out", "--part-rows", 1000, "--json").stdout
     assert (tmp_path / "killed").exists()
@@ -148,11 +148,11 @@ def test_a_machine_without_an_engine_is_one_line(
 ) -> None:
     from digit_runtime.batch import ray_cluster
 
-    class Unable(ray_cluster._Worker):
+    class Unable(ray_cluster.Worker):
         def __init__(self, job: Any, model: bytes) -> None:
             super().__init__(replace(job, engine="litert"), model)
 
-    monkeypatch.setattr(ray_cluster, "_Worker", Unable)
+    monkeypatch.setattr(ray_cluster, "Worker", Unable)
     np.save("digits.npy", test_digits[0][:10])
     result = batch("digits.npy", "-o", "out")
     assert result.exit_code == 1

@@ -4,9 +4,9 @@ from typing import Any, cast
 
 import numpy as np
 import pytest
-from digit_runtime.classifier import Classifier
 from digit_runtime.contract import Pixels, Probabilities
 from digit_runtime.errors import EngineError
+from digit_runtime.models.classifier import Classifier
 from digit_runtime.serve.batcher import Batcher
 from digit_runtime.serve.errors import Refusal
 

@@ -11,15 +11,15 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pytest
-from digit_runtime.classifier import Classifier
+from digit_runtime import load
 from digit_runtime.contract import Labels, Pixels, Probabilities
 from digit_runtime.errors import EngineError
+from digit_runtime.serve import loaded_models
 from digit_runtime.serve.app import create_app
-from digit_runtime.serve.batcher import Batcher
 from digit_runtime.serve.limits import Limits
 from digit_runtime.serve.loaded_models import LoadedModels, Wanted
 from starlette.types import Message
@@ -50,9 +50,10 @@ class Broken:
 def ask(answer: float | Exception, path: str, digits: Pixels) -> tuple[int, Any]:
     """Return what an application says whose engine is broken."""
     limits = Limits(ready_seconds=30)
-    models = LoadedModels(Wanted("mlp", engine="numpy"), None, 1, limits)
-    broken = cast(Classifier, Broken(models.first.classifier.path, answer))
-    models.first = models._by_wish[models.default] = Batcher(broken, limits.waiting_rows)
+    broken = Broken(load("mlp", engine="numpy").path, answer)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loaded_models, "load", lambda *names, **options: broken)
+        models = LoadedModels(Wanted("mlp", engine="numpy"), None, 1, limits)
     app = create_app(models, limits, None, None)
     sent: list[Message] = []
 
@@ -107,7 +108,7 @@ def test_a_server_that_answers_is_ready(server: Any) -> None:
 
 SLOW = """
 import sys, time
-from digit_runtime.classifier import Classifier
+from digit_runtime.models.classifier import Classifier
 from digit_runtime.serve import server
 from digit_runtime.serve.limits import Limits
 from digit_runtime.serve.loaded_models import Wanted

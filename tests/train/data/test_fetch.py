@@ -7,6 +7,7 @@ import struct
 import sys
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -368,11 +369,14 @@ def test_interrupted_fetch_leaves_the_old_files(
 ) -> None:
     before = content(folder)
 
-    def interrupt(path: Path, chunks: Iterator[bytes]) -> None:
-        path.write_bytes(next(chunks))
-        raise KeyboardInterrupt
+    @contextmanager
+    def interrupted(text: str, rows: int) -> Iterator[Callable[[int], None]]:
+        def advance(rows: int) -> None:
+            raise KeyboardInterrupt
 
-    monkeypatch.setattr(dataset, "_write", interrupt)
+        yield advance
+
+    monkeypatch.setattr(dataset, "progress", interrupted)
     assert run(data, "fetch", "--out", folder, "--seed", "7").exit_code == 130
     assert content(folder) == before
 

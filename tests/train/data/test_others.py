@@ -1,3 +1,4 @@
+import hashlib
 import io
 import tarfile
 import zipfile
@@ -30,7 +31,7 @@ def fake_npm(content: bytes) -> Callable[[Sequence[str], float], None]:
 
 
 def known(content: bytes) -> tuple[fonts.Font, ...]:
-    return tuple(replace(font, sha256=fonts._hash(content)) for font in fonts.FONTS)
+    return tuple(replace(font, sha256=hashlib.sha256(content).hexdigest()) for font in fonts.FONTS)
 
 
 def test_a_third_of_the_fonts_is_held_out_and_none_is_named_twice() -> None:
@@ -68,12 +69,18 @@ def test_without_npm_the_reason_is_one_line(
     assert result.stderr.splitlines()[-1].startswith("Error: npm cannot start")
 
 
-def test_a_wheel_with_other_bytes_is_refused(tmp_path: Path) -> None:
-    wheel = tmp_path / "scikit_learn.whl"
-    with zipfile.ZipFile(wheel, "w") as archive:
-        archive.writestr("sklearn/datasets/data/digits.csv.gz", b"x")
+def test_a_wheel_with_other_bytes_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fake_pip(arguments: Sequence[str], limit_s: float) -> None:
+        folder = arguments[arguments.index("--dest") + 1]
+        with zipfile.ZipFile(Path(folder, "scikit_learn.whl"), "w") as archive:
+            archive.writestr("sklearn/datasets/data/digits.csv.gz", b"x")
+
+    monkeypatch.setattr(fonts, "FONTS", ())
+    monkeypatch.setattr(others, "run_child", fake_pip)
     with pytest.raises(SourceError, match=r"digits\.csv\.gz is not the known file: refused"):
-        others._unpacked(wheel)
+        others.fetch(tmp_path)
 
 
 def test_small_digits_come_in_mnists_form(others_folder: Path) -> None:

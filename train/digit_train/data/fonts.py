@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from digit_runtime.models.manifest import sha256_of
 from digit_runtime.storage.atomic import writing
 
 from digit_train.data.sources import SourceError, run_child
@@ -62,7 +63,7 @@ def fetch(folder: Path, say: Callable[[str], None] = lambda line: None) -> int:
 def is_there(font: Font, folder: Path) -> bool:
     """Tell whether the folder holds the known file."""
     file = folder / f"{font.name}.woff"
-    return file.exists() and _hash(file.read_bytes()) == font.sha256
+    return file.exists() and sha256_of(file) == font.sha256
 
 
 def _unpacked(font: Font, archive: Path) -> bytes:
@@ -72,13 +73,9 @@ def _unpacked(font: Font, archive: Path) -> bytes:
             data = stream.read() if stream else b""
     except (OSError, KeyError, tarfile.TarError) as error:
         raise SourceError(f"{archive.name}: is damaged: {error}") from error
-    if _hash(data) != font.sha256:
+    if hashlib.sha256(data).hexdigest() != font.sha256:
         raise SourceError(f"{archive.name}: {font.member} is not the known file: refused")
     return data
-
-
-def _hash(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
 
 
 _PINS: Final = """

