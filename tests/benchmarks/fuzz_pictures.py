@@ -12,6 +12,7 @@ import time
 import warnings
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
@@ -21,12 +22,28 @@ from digit_runtime.measuring.meter import peak_bytes
 from digit_runtime.reading.answers import as_csv
 from digit_runtime.reading.run import read_file
 from fuzz import damaged
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "I;16", "I", "F")
+# How else a format may be written.
+LAYOUTS: dict[str, tuple[dict[str, Any], ...]] = {
+    "PNG": ({}, {"transparency": 3}),
+    "GIF": ({}, {"transparency": 3}),
+    "JPEG": ({}, {"progressive": True}, {"exif": b"Exif\0\0MM\0*\0\0\0\b" + bytes(30)}),
+    "WEBP": ({}, {"lossless": True}),
+    "TIFF": (
+        {},
+        *(
+            {"compression": name}
+            for name in ("tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg", "group4")
+        ),
+    ),
+}
 # One picture may take this long on a busy machine; a longer one hangs.
 MOST_SECONDS = 30.0
+# Pictures by which the peak of memory grows by more bytes are named.
+STEP = 20_000_000
 
 
 def content(kind: int, height: int, width: int, digits: Pixels, rng: np.random.Generator) -> Pixels:
@@ -81,9 +98,12 @@ def odd(digits: Pixels, rng: np.random.Generator) -> bytes:
     if mode in ("LA", "RGBA"):
         image.putalpha(Image.fromarray(rng.integers(0, 256, grey.shape).astype(np.uint8)))
     stream = io.BytesIO()
+    form = FORMATS[rng.integers(len(FORMATS))]
+    layouts = LAYOUTS.get(form, ({},))
+    TiffImagePlugin.STRIP_SIZE = int(rng.choice([65536, 1 << 30]))
     try:
-        image.save(stream, FORMATS[rng.integers(len(FORMATS))])
-    except (OSError, ValueError):  # Not every format holds every mode.
+        image.save(stream, form, **layouts[rng.integers(len(layouts))])
+    except (OSError, ValueError, TypeError):  # Not every format holds every mode.
         stream = io.BytesIO()
         image.save(stream, "TIFF")
     return stream.getvalue()
@@ -109,6 +129,7 @@ def main(data: Path, model: str, inputs: int, first: int, seed: int) -> None:
     classifier = load(model, engine="onnxruntime", threads=1)
     counts: Counter[str] = Counter()
     longest, slowest, begin = 0.0, 0, time.monotonic()
+    peak = peak_bytes() or 0
     for number in range(first, first + inputs):
         start = time.monotonic()
         try:
@@ -129,8 +150,11 @@ def main(data: Path, model: str, inputs: int, first: int, seed: int) -> None:
             longest, slowest = seconds, number
         counts["read" if answer.error is None else "refused"] += 1
         counts["digits"] += sum(len(page.marks) for page in answer.pages)
+        if (peak_bytes() or 0) > peak + STEP:
+            peak = peak_bytes() or 0
+            click.echo(f"{number:,}: peak {peak / 1e6:.0f} MB", err=True)
         if (number + 1) % 10_000 == 0:
-            click.echo(f"{number + 1:,}, peak {(peak_bytes() or 0) / 1e6:.0f} MB", err=True)
+            click.echo(f"{number + 1:,} after {time.monotonic() - begin:,.0f} s", err=True)
     click.echo(
         f"{inputs:,} pictures, {counts['read']:,} read with {counts['digits']:,} digits, "
         f"{counts['refused']:,} refused in one line; the slowest ({slowest}) took {longest:.1f} s; "

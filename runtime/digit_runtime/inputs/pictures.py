@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from digit_runtime.errors import PackageNotInstalledError, PixelsError, explained
+from digit_runtime.inputs.decoding import memory_of, reduced, without_comments
 from digit_runtime.inputs.tones import grey_of
 
 if TYPE_CHECKING:
@@ -33,11 +34,9 @@ _PIXELS: Final = 2_200_000
 _LEAST_SIDE: Final = 160
 _MOST_BYTES: Final = 256 * 1024**2
 _MOST_SIDE: Final = 100_000
-# Of a pixel; a palette and a pixel of one bit are written out before they are made smaller.
-_BYTES: Final = {"1": 2, "L": 1, "P": 5, "PA": 8, "LA": 4, "I": 4, "F": 4}
-# Its decoder holds a picture three times.
-_WEBP: Final = 12
 _MOST_PAGES: Final = 1000
+# PNM whose pixels are written in letters.
+_PLAIN: Final = (b"P1", b"P2", b"P3")
 
 # What Pillow logs of a damaged file is in the error that it raises.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
@@ -87,8 +86,10 @@ def open_pictures(
         yield picture
         return
     with explained(name, "a file"):
-        data = source if isinstance(source, bytes) else None
         head = source[:5] if isinstance(source, bytes) else _head(Path(source))
+        if head[:2] in _PLAIN:
+            text = source if isinstance(source, bytes) else Path(source).read_bytes()
+            source = without_comments(text)
     if head == PDF:
         from digit_runtime.inputs.pdf import pdf_pages
 
@@ -100,7 +101,9 @@ def open_pictures(
     with explained(name, f"an image ({', '.join(FORMATS)})"), warnings.catch_warnings():
         # The limit here is lower, and damaged metadata is no reason to say anything.
         warnings.simplefilter("ignore")
-        opened = Image.open(io.BytesIO(data) if data is not None else source, formats=FORMATS)
+        opened = Image.open(
+            io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS
+        )
     with opened:
         # The frames of an animation are not pages.
         for page in range(_MOST_PAGES if opened.format == "TIFF" and not first_only else 1):
@@ -134,17 +137,15 @@ def _decoded(image: "Image.Image", page: int, name: str) -> Picture:
     if not width or not height:
         raise PixelsError(f"{name}: has no pixels")
     shrink = math.sqrt(width * height / _PIXELS)
-    if shrink > 1 and image.format == "JPEG":
+    if shrink > 1 and image.format in ("JPEG", "MPO"):
         # A JPEG can be decoded smaller right away.
         image.draft("RGB", (round(width / shrink), round(height / shrink)))
-    each = _BYTES.get(image.mode, 2 if ";" in image.mode else 4)
-    held = image.width * image.height * (_WEBP if image.format == "WEBP" else each)
-    if held > _MOST_BYTES or max(image.size) > _MOST_SIDE:
+    if memory_of(image) > _MOST_BYTES or max(image.size) > _MOST_SIDE:
         raise PixelsError(
             f"{name}: has {width:,} x {height:,} pixels, which take more memory than the "
             f"{_MOST_BYTES // 1024**2} MB that are used; make it smaller"
         )
-    grey = grey_of(_reduced(image))
+    grey = grey_of(reduced(image, _PIXELS))
     if max(grey.size) < _LEAST_SIDE and grey.size != (28, 28):
         larger = _LEAST_SIDE / max(grey.size)
         size = (max(1, round(grey.width * larger)), max(1, round(grey.height * larger)))
@@ -157,21 +158,3 @@ def _decoded(image: "Image.Image", page: int, name: str) -> Picture:
         if orientation >= 5:
             width, height = height, width
     return Picture(grey, width / grey.width, page, width, height, name)
-
-
-def _reduced(image: "Image.Image") -> "Image.Image":
-    """Return an image of at most what a page needs."""
-    from PIL import Image
-
-    shrink = math.sqrt(image.width * image.height / _PIXELS)
-    longest = max(image.size)
-    shrink = max(shrink, longest / 8000)
-    if shrink <= 1:
-        return image
-    if image.mode == "1":
-        image = image.convert("L")
-    elif image.mode in ("P", "PA") or "transparency" in image.info:
-        image = image.convert("RGBA" if image.has_transparency_data else "RGB")
-    size = (max(1, round(image.width / shrink)), max(1, round(image.height / shrink)))
-    gap = None if ";" in image.mode or image.mode in ("I", "F") else 2.0
-    return image.resize(size, Image.Resampling.BOX, reducing_gap=gap)
