@@ -172,7 +172,8 @@ def _flat(settings: Mapping[str, Any]) -> list[tuple[str, Any]]:
         if key == "phases":
             for number, phase in enumerate(value, start=1):
                 # What is no digit comes with a teacher's lessons only.
-                said = phase if phase.get("lessons") else {**phase, "outliers": None}
+                said = {**phase, "sketched": phase.get("sketched") or None}
+                said |= {} if phase.get("lessons") else {"outliers": None}
                 rows += [(f"phase {number}: {name}", inner) for name, inner in _flat(said)]
         elif isinstance(value, Mapping):
             rows += [(f"{key}: {name}", inner) for name, inner in _flat(value)]

@@ -94,6 +94,23 @@ def test_a_lesson_has_digits_with_answers_and_nothing_with_none(teacher: Path) -
     assert len(digits_only) <= len(pixels) - round(0.2 * 285)
 
 
+def test_sketches_come_to_a_lesson_with_no_answer_and_are_others_in_the_next(
+    teacher: Path,
+) -> None:
+    taught_by = Teacher(teacher / "teacher")
+    plain, _ = taught_by.lesson("near", 1)
+    pixels, targets = (part.numpy() for part in taught_by.lesson("near", 1, sketched=0.1))
+    added = round(0.1 * len(plain))
+    assert len(pixels) == len(plain) + added
+    np.testing.assert_array_equal(pixels[: len(plain)], plain)
+    np.testing.assert_allclose(targets[-added:], 0.1)
+    later = taught_by.lesson("near", 4, sketched=0.1)[0].numpy()
+    np.testing.assert_array_equal(later[: len(plain)], plain)
+    assert (later[-added:] != pixels[-added:]).any()
+    again = Teacher(teacher / "teacher").lesson("near", 4, sketched=0.1)[0].numpy()
+    np.testing.assert_array_equal(again, later)
+
+
 def test_a_teacher_is_made_once(teacher: Path) -> None:
     card = json.loads((teacher / "teacher" / CARD_NAME).read_text())
     assert [member["name"] for member in card["members"]] == ["cnn", "mlp", "k3", "k5"]

@@ -128,6 +128,9 @@ def train(
     )
     training = manifest.provenance["training"]
     click.echo(_held_out_text(training["held_out"], out))
+    if passing := training.get("sketches_passing"):
+        shares = ", ".join(f"{kind} {share:.1%}" for kind, share in passing.items())
+        click.echo(f"pass for a digit     {shares}, of families not trained with")
     click.echo(f"model                {out / 'model.keras'}")
     if training["test_accuracy"] is not None:
         click.echo(f"test accuracy        {training['test_accuracy']:.4%}")

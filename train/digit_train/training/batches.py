@@ -57,5 +57,7 @@ class Batches:
     def _content(self, epoch: int) -> tuple[tf.Tensor, tf.Tensor]:
         phase, epoch_of_phase = self.recipe.at(epoch)
         if phase.lessons and self.teacher:
-            return self.teacher.lesson(phase.lessons, epoch_of_phase, phase.outliers)
+            return self.teacher.lesson(
+                phase.lessons, epoch_of_phase, phase.outliers, phase.sketched
+            )
         return self.own

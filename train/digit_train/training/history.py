@@ -82,8 +82,8 @@ def reading(settings: Mapping[str, Any]) -> str:
         notes.append("training rows are distorted and partly spoiled, validation rows are not")
         if any(phase.get("outliers") for phase in phases):
             notes.append(
-                "one training row in six shows no digit: its loss is 2.3 at best, its answer "
-                "mostly counts as wrong"
+                "one training row in six or more shows no digit: its loss is 2.3 at best, its "
+                "answer mostly counts as wrong"
             )
     elif any(phase.get("augmentation") for phase in phases):
         notes.append("training rows are distorted, validation rows are not, so they are easier")

@@ -56,6 +56,8 @@ class Phase:
     """Which of the teacher's lessons; None for a training without a teacher."""
     outliers: bool = True
     """Whether what is no digit stays among a lesson's rows."""
+    sketched: float = 0.0
+    """Frames and scribbles of many families that come to a lesson, as a share of its rows."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,11 @@ class Recipe:
     def taught(self) -> bool:
         """Tell whether a teacher is needed."""
         return any(phase.lessons for phase in self.phases)
+
+    @property
+    def sketched(self) -> bool:
+        """Tell whether frames and scribbles come to its lessons."""
+        return any(phase.sketched for phase in self.phases)
 
     @property
     def epochs(self) -> int:

@@ -12,6 +12,7 @@ from digit_runtime.errors import InputNotFoundError, PixelsError
 from digit_runtime.inputs.kaggle_csv import read_csv, read_labels
 from digit_runtime.models.manifest import Manifest, sha256_of
 
+from digit_train.outliers.sketches.draw import for_development
 from digit_train.training import fit, history, models, temperature
 from digit_train.training.checkpoint import Checkpoint, ResumeError
 from digit_train.training.finished import Finished
@@ -105,6 +106,7 @@ def train(
         "validation_rows": len(pixels) - fit.split(recipe, len(pixels)),
         "validation_accuracy": epochs_done[-1].val_accuracy,
         "held_out": held_out.as_json(),
+        **({"sketches_passing": _sketches_passing(model, held_out)} if recipe.sketched else {}),
         "test_accuracy": test_accuracy(model, data.parent),
         "wall_s": round(sum(epoch.wall_s for epoch in epochs_done), 1),
         "cpu_s": round(sum(epoch.cpu_s for epoch in epochs_done), 1),
@@ -128,6 +130,15 @@ def _teacher(folder: Path | None, data: Path) -> Teacher:
 def _held_out(model: keras.Model, pixels: Pixels, labels: Labels, first: int) -> HeldOut:
     probabilities = model.predict(pixels[first:], batch_size=500, verbose=0)
     return HeldOut(first + 1, pixels[first:], labels[first:], probabilities)
+
+
+def _sketches_passing(model: keras.Model, held_out: HeldOut) -> dict[str, float]:
+    """Return the share of frames and scribbles to judge by that pass for a digit."""
+    limit = held_out.unsure_below()["probability"]
+    return {
+        kind: float(np.mean(model.predict(pixels, verbose=0).max(axis=1) >= limit))
+        for kind, pixels in for_development().items()
+    }
 
 
 def test_accuracy(model: keras.Model, folder: Path) -> float | None:

@@ -1,15 +1,18 @@
 """A folder that teaches: an ensemble's networks, and the lessons they wrote down."""
 
 from dataclasses import asdict
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Final
 
 import keras
+import numpy as np
 import tensorflow as tf
+from digit_runtime.contract import LABELS, Pixels
 from digit_runtime.errors import InputNotFoundError
 from digit_runtime.models.manifest import sha256_of
 
+from digit_train.outliers.sketches.draw import sketches
 from digit_train.training import lessons
 from digit_train.training.lessons import PLAN, Kind
 from digit_train.training.recipes import MEMBERS
@@ -17,6 +20,8 @@ from digit_train.training.recipes import MEMBERS
 LESSONS: Final = "lessons"
 # The answer to what is no digit is 0.1 ten times; that to a digit is never so even.
 _NOTHING: Final = 0.11
+# They are drawn once for a training, which takes half a minute; each epoch has a third of them.
+_SKETCHED_EPOCHS: Final = 3
 
 
 class Teacher:
@@ -49,26 +54,45 @@ class Teacher:
         """Return one of its networks, as published."""
         return keras.saving.load_model(self.folder / name / "model.keras")
 
-    def lesson(self, kind: Kind, epoch: int, outliers: bool = True) -> tuple[tf.Tensor, tf.Tensor]:
+    def lesson(
+        self, kind: Kind, epoch: int, outliers: bool = True, sketched: float = 0.0
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """Return the lesson of a phase's epoch, counted from 1; they come round again.
 
         Args:
             kind: Of the phase's lessons.
             epoch: Of the phase.
             outliers: Whether rows that show no digit stay in it.
+            sketched: How many frames and scribbles come to it, as a share of its rows.
 
         Returns:
             uint8 ``[N, 784]`` and the teacher's answers, float32 ``[N, 10]``.
         """
-        numbers = [number for number, k in enumerate(PLAN.kinds(), 1) if k == kind]
-        return self._lesson(numbers[(epoch - 1) % len(numbers)], outliers)
+        return self._lesson(kind, epoch, outliers, sketched)
 
-    def _read(self, number: int, outliers: bool) -> tuple[tf.Tensor, tf.Tensor]:
+    def _read(
+        self, kind: Kind, epoch: int, outliers: bool, sketched: float
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        numbers = [number for number, k in enumerate(PLAN.kinds(), 1) if k == kind]
+        number = numbers[(epoch - 1) % len(numbers)]
         pixels, targets = lessons.read(self.folder / LESSONS, number)
         if not outliers:
             digits = targets.max(axis=1) > _NOTHING
             pixels, targets = pixels[digits], targets[digits]
+        if sketched:
+            random = np.random.default_rng([PLAN.seed, number, epoch])
+            count = round(sketched * len(pixels))
+            some = _sketches(_SKETCHED_EPOCHS * count)
+            some = some[random.choice(len(some), count, replace=False)]
+            pixels = np.concatenate([pixels, some])
+            nothing = np.full((len(some), LABELS), 1 / LABELS, np.float32)
+            targets = np.concatenate([targets, nothing])
         return tf.constant(pixels), tf.constant(targets)
 
     def _file(self, number: int) -> Path:
         return self.folder / LESSONS / lessons.file_name(number)
+
+
+@cache
+def _sketches(count: int) -> Pixels:
+    return sketches(np.random.default_rng(PLAN.seed), count)
