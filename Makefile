@@ -13,7 +13,7 @@ MODEL ?= mlp
 EPOCHS ?= 30
 KAGGLE_MODELS = $(KAGGLE)/models
 
-.PHONY: demo data export predict compare kaggle test stress lint clean
+.PHONY: demo data export predict compare kaggle kaggle-files test stress lint clean
 
 demo: data export predict compare
 
@@ -31,10 +31,17 @@ predict: .venv-runtime/installed data
 compare: .venv-runtime/installed export
 	$(RUNTIME_BIN)/digit-compare --artifacts artifacts --data data/test.csv $(LABELS)
 
+# A wrong folder is told before minutes of installing; the kaggle command can fill an empty one.
+kaggle-files:
+	@test -e "$(KAGGLE)/train.csv" || test -e "$(KAGGLE)/digit-recognizer.zip" || \
+		command -v kaggle >/dev/null || { echo "$(KAGGLE): holds neither train.csv and test.csv" \
+		"nor digit-recognizer.zip; name the folder of Kaggle's files: make kaggle KAGGLE=FOLDER" \
+		>&2; exit 2; }
+
 # Of Kaggle's files the rows that training holds out say how good the model is: there are no
 # test labels. A second call trains nothing anew; remove $(KAGGLE)/models for that. One file that
 # misses its gate is no reason to leave without a submission.
-kaggle: .venv/installed .venv-runtime/installed
+kaggle: kaggle-files .venv/installed .venv-runtime/installed
 	$(BIN)/digit-data fetch --source kaggle --out "$(KAGGLE)"
 	$(BIN)/digit-data explore "$(KAGGLE)/train.csv" --out "$(KAGGLE)/report"
 	@if test -e "$(KAGGLE_MODELS)/$(MODEL)/manifest.json"; then \

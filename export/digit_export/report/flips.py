@@ -123,6 +123,7 @@ def short(path: str) -> str:
 
 def _answers(row: Flipped, names: Sequence[str]) -> str:
     path, flip = max(row.by_file.items(), key=lambda item: item[1].exported_confidence)
-    others = len(row.by_file) - 1
-    more = f" + {others}" if others else ""
-    return f"{short(path)}{more}: {names[flip.exported]} ({flip.exported_confidence:.0%})"
+    count = len(row.by_file)
+    alike = count > 1 and len({flip.exported for flip in row.by_file.values()}) == 1
+    who, most = (f"{count} files", "up to ") if alike else (short(path), "")
+    return f"{who}: {names[flip.exported]} ({most}{flip.exported_confidence:.0%})"

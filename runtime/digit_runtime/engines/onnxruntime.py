@@ -11,6 +11,9 @@ from digit_runtime.errors import EngineError, ModelFileError, first_line
 
 _ERRORS_ONLY = 3
 
+# What its official builds for Windows would tell their makers of each session.
+ort.disable_telemetry_events()
+
 
 class OnnxRuntimeSession:
     """An `onnxruntime.InferenceSession` with the contract's one input and output."""

@@ -1,9 +1,14 @@
 """ONNX files through OpenVINO, on the CPU."""
 
+import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
+
+# Importing openvino sends word of it to its makers, unasked and from a forked process; without
+# this module it does not.
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
 import openvino
 

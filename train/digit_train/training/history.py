@@ -106,7 +106,7 @@ def draw(history: list[Epoch], path: Path, title: str, settings: Mapping[str, An
         OutputError: The file cannot be written.
     """
     from matplotlib.figure import Figure
-    from matplotlib.ticker import LogLocator
+    from matplotlib.ticker import LogFormatter, LogLocator
 
     epochs = [epoch.epoch for epoch in history]
     figure = Figure(figsize=(9, 3.6), layout="constrained")
@@ -126,11 +126,11 @@ def draw(history: list[Epoch], path: Path, title: str, settings: Mapping[str, An
         errors = [100 * (1 - getattr(epoch, name)) for epoch in history]
         right.plot(epochs, errors, style, color=color)
     right.set(xlabel="epoch", ylabel="error rate (%)", yscale="log")
-    left.yaxis.set_minor_formatter("{x:g}")
-    right.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    right.yaxis.set_minor_formatter("")
     for axes in (left, right):
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.yaxis.set_major_formatter("{x:g}")
+        # The numbers between are told only where little is on the axis, and there is room.
+        axes.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(0.7, 0.4)))
         axes.grid(alpha=0.3, which="both")
     left.legend()
     with replacing(path) as fresh:
