@@ -19,6 +19,7 @@ from digit_runtime import load, read_csv, read_digits
 from digit_runtime.contract import Labels, Pixels
 from digit_runtime.inputs.kaggle_csv import read_labels
 from digit_runtime.terminal import table
+from installed import compile_sources
 from page_maker import blank, noise, write
 from PIL import Image
 
@@ -64,6 +65,7 @@ def cost(path: Path, model: str) -> tuple[float, float, float]:
 @click.option("--model", "models", multiple=True, default=("cnn", "tiny"), show_default=True)
 def main(data: Path, answers: Path, models: tuple[str, ...]) -> None:
     """Print what pages of three sizes take, by the command and in a process that is warm."""
+    compile_sources()
     page = sheet(read_csv(data)[0], read_labels(answers))
     rows = []
     with tempfile.TemporaryDirectory() as folder:

@@ -18,6 +18,7 @@ from digit_runtime import load, read_csv
 from digit_runtime.contract import Pixels
 from digit_runtime.device import cpu_name, usable_cpus
 from digit_runtime.engines.table import engine_for
+from installed import compile_sources
 
 PREDICT = "from digit_runtime.commands.predict import predict; predict()"
 ENGINES = ("onnxruntime", "litert")
@@ -127,6 +128,7 @@ def second_thread(pixels: Pixels) -> None:
 @click.option("--data", type=click.Path(path_type=Path, exists=True), default="data/test.csv")
 def main(data: Path) -> None:
     """Print the figures."""
+    compile_sources()
     pixels = read_csv(data)[0]
     click.echo(f"{cpu_name()}, {usable_cpus()} CPUs")
     with tempfile.TemporaryDirectory() as name:

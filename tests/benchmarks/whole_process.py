@@ -15,13 +15,17 @@ from pathlib import Path
 import click
 from digit_runtime.device import cpu_name, usable_cpus
 from digit_runtime.models.folder import artifacts_folder
+from installed import compile_sources
 
 BARE_ENGINE = """
 import sys, time
 import numpy as np
 from digit_runtime import load
+from digit_runtime.engines.table import engine_for
 pixels = np.fromfile(sys.argv[2], np.uint8).reshape(-1, 784)
-run = load(sys.argv[1], artifacts=sys.argv[3], engine=sys.argv[4])._run
+classifier = load(sys.argv[1], artifacts=sys.argv[3], engine=sys.argv[4])
+engine, path = engine_for(classifier.format, classifier.engine), classifier.path
+run = engine.open(path.read_bytes(), path, classifier.threads).run
 start = time.perf_counter()
 for first in range(0, len(pixels), 64):
     run(pixels[first:first + 64])
@@ -97,6 +101,7 @@ def main(
 
     from digit_runtime import read_csv
 
+    compile_sources()
     folder = artifacts_folder(artifacts).absolute() / model
     data = data.absolute()
     float32 = folder / f"onnx/{model}-float32.onnx"

@@ -9,10 +9,10 @@ from typing import Final, NoReturn
 
 from pyarrow.fs import FileInfo, FileSystem
 
-from digit_runtime.inputs import pictures
+from digit_runtime.inputs.sniff import IMAGE_SUFFIXES
 
 TABLES: Final = (".csv", ".csv.gz", ".npy", ".parquet", ".pq")
-PICTURES: Final = tuple(sorted(pictures.SUFFIXES))
+PICTURES: Final = tuple(sorted(IMAGE_SUFFIXES))
 SUFFIXES: Final = (*TABLES, *PICTURES)
 WANTED: Final = f"{', '.join(TABLES)} or that of a picture"
 HIDDEN: Final = ("_", ".")

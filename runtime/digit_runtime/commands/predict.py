@@ -206,11 +206,11 @@ def predict(
 
 def _pictures(inputs: Sequence[Path]) -> list[Path]:
     """Return the picture files of the inputs; none if one of these is something else."""
-    from digit_runtime.inputs.images import SUFFIXES, image_files
+    from digit_runtime.inputs.sniff import IMAGE_SUFFIXES, image_files
 
     found: list[Path] = []
     for path in inputs:
-        if not path.is_dir() and path.suffix.lower() not in SUFFIXES and len(inputs) > 1:
+        if not path.is_dir() and path.suffix.lower() not in IMAGE_SUFFIXES and len(inputs) > 1:
             return []
         found += image_files(path) if path.is_dir() else [path]
     return found

@@ -1,6 +1,5 @@
 """Images of one digit each, to MNIST's form: the finder's main mark."""
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,20 +11,18 @@ from digit_runtime.contract import PIXELS, Pixels
 from digit_runtime.errors import PixelsError, explained
 from digit_runtime.inputs.mnist_form import Grey, centre, mnist_form
 from digit_runtime.inputs.page.single import main_digit
-from digit_runtime.inputs.pictures import FORMATS, SUFFIXES, open_pictures
+from digit_runtime.inputs.pictures import FORMATS, open_pictures
 
 if TYPE_CHECKING:
     from PIL import Image
 
 __all__ = [
     "FORMATS",
-    "SUFFIXES",
     "Found",
     "centre",
     "find_digit",
     "from_image",
     "image_batches",
-    "image_files",
 ]
 
 _FAINTEST: Final = 12
@@ -90,30 +87,7 @@ def find_digit(image: "str | Path | bytes | Image.Image") -> Found:
     return Found(found[0].reshape(PIXELS), found[1])
 
 
-def image_files(folder: Path) -> list[Path]:
-    """Return the image files directly in `folder`, by name, ``2.png`` before ``10.png``.
-
-    Raises:
-        PixelsError: There are none.
-        InputNotFoundError, InputReadError: The folder is missing or cannot be read.
-    """
-    with explained(str(folder), "a folder"):
-        files = [
-            path
-            for path in folder.iterdir()
-            if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
-        ]
-    if not files:
-        raise PixelsError(f"{folder}: has no image files directly in it (.png, .jpg, ...)")
-    return sorted(files, key=_natural)
-
-
 def image_batches(files: Sequence[Path], rows: int) -> Iterator[Pixels]:
     """Yield the digits of `files`, uint8 ``[n, 784]`` with n up to `rows`; see `from_image`."""
     for start in range(0, len(files), rows):
         yield np.stack([from_image(file) for file in files[start : start + rows]])
-
-
-def _natural(path: Path) -> tuple[list[str | int], str]:
-    parts = re.split(r"(\d+)", path.name)
-    return [int(part) if part.isdecimal() else part for part in parts], path.name

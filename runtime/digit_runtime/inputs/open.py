@@ -10,11 +10,19 @@ from pathlib import Path
 
 from digit_runtime.contract import DIGITS, Labels, Pixels
 from digit_runtime.errors import explained
-from digit_runtime.inputs import images
 from digit_runtime.inputs.csv_source import Source, csv_members
 from digit_runtime.inputs.kaggle_csv import BATCH_ROWS, Batch, PixelCsv, gather
 from digit_runtime.inputs.numpy_files import npy_batches, npz_batches
-from digit_runtime.inputs.sniff import HEAD, NPY, PARQUET, ZIP, is_image, kind_of
+from digit_runtime.inputs.sniff import (
+    HEAD,
+    IMAGE_SUFFIXES,
+    NPY,
+    PARQUET,
+    ZIP,
+    image_files,
+    is_image,
+    kind_of,
+)
 from digit_runtime.inputs.suspicions import PixelsWarning, transposed
 
 # Decoding is slow enough that the first of many images should not wait for so many.
@@ -70,8 +78,8 @@ def open_pixels(
     kind = kind_of(_head(path)) if path and path.is_file() else None
     suffix = path.suffix.lower() if path else ""
     if path and path.is_dir():
-        yield _images(str(path), images.image_files(path))
-    elif path and (is_image(kind) or suffix in images.SUFFIXES):
+        yield _images(str(path), image_files(path))
+    elif path and (is_image(kind) or suffix in IMAGE_SUFFIXES):
         yield _images(str(path), [path])
     elif path and (kind == NPY or (kind != ZIP and suffix == ".npy")):
         yield Input(str(path), _unlabelled(npy_batches(path, BATCH_ROWS)))
@@ -125,7 +133,10 @@ def _orient(task: Task, invert: bool, transpose: bool) -> Batch:
 
 
 def _images(name: str, files: list[Path]) -> Input:
-    batches = images.image_batches(files, _BATCH_IMAGES)
+    # With all that looks for a digit in a picture.
+    from digit_runtime.inputs.images import image_batches
+
+    batches = image_batches(files, _BATCH_IMAGES)
     return Input(name, _unlabelled(batches), files=tuple(file.name for file in files))
 
 

@@ -22,11 +22,6 @@ if TYPE_CHECKING:
 
 # What Pillow may decode: it knows stranger formats, some of which run other programs.
 FORMATS: Final = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
-# HEIC is here to be refused by name instead of being taken for a CSV.
-SUFFIXES: Final = frozenset(
-    {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".heic", ".heif"}
-    | {".pbm", ".pgm", ".ppm", ".pnm", ".pdf"}
-)
 PDF: Final = b"%PDF-"
 # What a page of digits needs: A4 at 160 dpi.
 _PIXELS: Final = 2_200_000

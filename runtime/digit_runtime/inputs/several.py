@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Final
 
 from digit_runtime.errors import PixelsError, explained
-from digit_runtime.inputs.images import SUFFIXES as IMAGES
 from digit_runtime.inputs.kaggle_csv import Batch
 from digit_runtime.inputs.open import Input, Task, open_pixels, oriented
+from digit_runtime.inputs.sniff import IMAGE_SUFFIXES
 
 SUFFIXES: Final = (".csv", ".csv.gz", ".csv.zip", ".npy", ".npz", ".parquet", ".pq")
 
@@ -55,7 +55,7 @@ class Several:
 
 def files_named(paths: Sequence[Path]) -> list[Path]:
     """Return all files that may be read where `paths` are the inputs; folders hold some."""
-    endings = (*SUFFIXES, *IMAGES)
+    endings = (*SUFFIXES, *IMAGE_SUFFIXES)
     found: list[Path] = []
     for path in paths:
         inside: list[Path] = []
@@ -77,7 +77,7 @@ def _files(path: Path) -> list[Path]:
     with explained(str(path), "a folder"):
         files = sorted(file for file in path.iterdir() if not file.name.startswith("."))
     tables = [file for file in files if file.name.lower().endswith(SUFFIXES) and file.is_file()]
-    pictures = any(file.suffix.lower() in IMAGES for file in files)
+    pictures = any(file.suffix.lower() in IMAGE_SUFFIXES for file in files)
     if tables and pictures:
         raise PixelsError(
             f"{path}: has images and tables of digits ({tables[0].name}); give the files themselves"

@@ -1,6 +1,10 @@
 """Files of other makers' formats: what one is, and its reader's failures in our words."""
 
+import re
+from pathlib import Path
 from typing import Final
+
+from digit_runtime.errors import PixelsError, explained
 
 NPY: Final = "a NumPy array"
 ZIP: Final = "a zip archive"
@@ -25,6 +29,11 @@ _STARTS: Final = {
     b"\xfe\xff": "UTF-16 text",
 }
 HEAD: Final = max(map(len, _STARTS))
+# HEIC is here to be refused by name instead of being taken for a CSV.
+IMAGE_SUFFIXES: Final = frozenset(
+    {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".heic", ".heif"}
+    | {".pbm", ".pgm", ".ppm", ".pnm", ".pdf"}
+)
 
 
 def kind_of(head: bytes) -> str | None:
@@ -35,3 +44,26 @@ def kind_of(head: bytes) -> str | None:
 def is_image(kind: str | None) -> bool:
     """Tell whether that kind is an image."""
     return kind is not None and kind.endswith("image")
+
+
+def image_files(folder: Path) -> list[Path]:
+    """Return the image files directly in `folder`, by name, ``2.png`` before ``10.png``.
+
+    Raises:
+        PixelsError: There are none.
+        InputNotFoundError, InputReadError: The folder is missing or cannot be read.
+    """
+    with explained(str(folder), "a folder"):
+        files = [
+            path
+            for path in folder.iterdir()
+            if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
+        ]
+    if not files:
+        raise PixelsError(f"{folder}: has no image files directly in it (.png, .jpg, ...)")
+    return sorted(files, key=_natural)
+
+
+def _natural(path: Path) -> tuple[list[str | int], str]:
+    parts = re.split(r"(\d+)", path.name)
+    return [int(part) if part.isdecimal() else part for part in parts], path.name

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from digit_runtime.errors import DigitError, InputNotFoundError
-from digit_runtime.inputs.images import image_files
+from digit_runtime.inputs.sniff import image_files
 
 
 def pictures_of(names: Iterable[str]) -> list[str | DigitError]:

@@ -15,7 +15,8 @@ from digit_runtime import (
     load,
 )
 from digit_runtime.contract import Labels, Pixels
-from digit_runtime.inputs.images import centre, image_files
+from digit_runtime.inputs.images import centre
+from digit_runtime.inputs.sniff import image_files
 from PIL import Image, ImageOps
 
 Digits = tuple[Pixels, Labels]
