@@ -152,7 +152,8 @@ def strangers(
             for image, _ in made(maker, kind, count, digits, labels, seed)
         ]
         sure = [sum(not mark.unsure for mark in page.marks) for page in found]
-        seen = sum(len(page.marks) + len(page.left_out) for page in found)
+        words = sum(len(line.marks) for page in found for line in page.words)
+        seen = words + sum(len(page.marks) + len(page.left_out) for page in found)
         share = f"{sum(sure) / seen:.1%}" if seen else "no marks"
         click.echo(f"{name:32}{sum(map(bool, sure)):13}/{count:<2}{share:>21}")
 

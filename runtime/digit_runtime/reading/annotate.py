@@ -30,7 +30,8 @@ def annotated(picture: Picture, page: Page) -> "Image.Image":
     typical = heights[len(heights) // 2] * scale if heights else 20.0
     font = ImageFont.load_default(max(10, min(60, round(0.6 * typical))))
     thick = max(1, round(typical / 25))
-    for box in page.left_out:
+    words = [mark.box for line in page.words for mark in line.marks]
+    for box in [*page.left_out, *words]:
         left, top, right, bottom = _corners(box, scale)
         pen.rectangle((left, top, right, bottom), outline=_LEFT_OUT)
         pen.line((left, top, right, bottom), fill=_LEFT_OUT)

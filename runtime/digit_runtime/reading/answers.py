@@ -5,7 +5,7 @@ import io
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from digit_runtime.inputs.page.result import Page
+from digit_runtime.inputs.page.result import Line, Page
 
 HEADER: Final = (
     *("File", "Page", "Line", "Position", "X", "Y", "Width", "Height"),
@@ -84,13 +84,27 @@ def _counts(page: Page) -> str:
     parts = [f"{_plural(marks, 'digit')} in {_plural(lines, 'line')}"]
     if unsure := sum(mark.unsure for mark in page.marks):
         parts.append(f"{unsure:,} unsure")
-    if page.left_out:
-        parts.append(f"{_plural(len(page.left_out), 'mark')} left out")
+    out = [(page.words, "line", " of words"), (page.left_out, "mark", "")]
+    if said := [f"{_plural(len(found), noun)}{of}" for found, noun, of in out if found]:
+        parts.append(f"{' and '.join(said)} left out")
     return ", ".join(parts)
 
 
 def _plural(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'s' * (number != 1)}"
+
+
+def _json_line(line: Line) -> dict[str, Any]:
+    marks = [
+        {
+            "box": list(mark.box),
+            "label": mark.label,
+            "probability": round(mark.probability, 4),
+            "unsure": mark.unsure,
+        }
+        for mark in line.marks
+    ]
+    return {"text": line.text, "marks": marks}
 
 
 def _json(page: Page) -> dict[str, Any]:
@@ -100,20 +114,7 @@ def _json(page: Page) -> dict[str, Any]:
         "height": page.height,
         "angle": page.angle,
         "ink_is_dark": page.ink_is_dark,
-        "lines": [
-            {
-                "text": line.text,
-                "marks": [
-                    {
-                        "box": list(mark.box),
-                        "label": mark.label,
-                        "probability": round(mark.probability, 4),
-                        "unsure": mark.unsure,
-                    }
-                    for mark in line.marks
-                ],
-            }
-            for line in page.lines
-        ],
+        "lines": [_json_line(line) for line in page.lines],
+        "words": [_json_line(line) for line in page.words],
         "left_out": [list(box) for box in page.left_out],
     }

@@ -65,14 +65,19 @@ def read_page(picture: "Picture", model: Model) -> Page:
 def _is_sure(page: Page, model: Model) -> bool:
     """Tell whether so many digits are sure that this must be the side where the ink is."""
     limit = model.unsure_below or _SURE
-    sure = sum(mark.probability >= limit for mark in page.marks)
-    return sure >= _SEVERAL and sure >= 0.8 * len(page.marks)
+    marks = _all_marks(page)
+    sure = sum(mark.probability >= limit for mark in marks)
+    return sure >= _SEVERAL and sure >= 0.8 * len(marks)
 
 
 def _worth(page: Page) -> float:
     return sum(
-        math.sqrt(mark.box[2] * mark.box[3]) * (mark.probability - 0.6) for mark in page.marks
+        math.sqrt(mark.box[2] * mark.box[3]) * (mark.probability - 0.6) for mark in _all_marks(page)
     )
+
+
+def _all_marks(page: Page) -> list[Mark]:
+    return [mark for line in (*page.lines, *page.words) for mark in line.marks]
 
 
 def _read(ink: Ink, model: Model, picture: "Picture") -> Page:
@@ -113,12 +118,12 @@ def _read(ink: Ink, model: Model, picture: "Picture") -> Page:
     def unsure(reading: Reading) -> bool:
         return model.unsure_below is not None and reading.sure < model.unsure_below
 
-    def line(readings: Sequence[Reading]) -> Line:
+    found: dict[bool, list[Line]] = {False: [], True: []}
+    for readings in filter(None, read):
         words = are_words([unsure(reading) for reading in readings])
-        return Line(tuple(mark(reading, words) for reading in readings))
-
+        found[words].append(Line(tuple(mark(reading, words) for reading in readings)))
     return Page(
-        tuple(line(readings) for readings in read if readings),
+        tuple(found[False]),
         tuple(_scaled(shape.box, scale) for shape in out),
         tuple(_scaled(box, scale) for box in rules),
         picture.page,
@@ -126,6 +131,7 @@ def _read(ink: Ink, model: Model, picture: "Picture") -> Page:
         picture.height,
         angle,
         ink.paper.ink_is_dark,
+        tuple(found[True]),
     )
 
 

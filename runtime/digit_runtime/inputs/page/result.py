@@ -29,7 +29,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Line:
-    """Digits side by side, from the left."""
+    """Marks side by side, from the left."""
 
     marks: tuple[Mark, ...]
 
@@ -51,6 +51,8 @@ class Page:
         width, height: Of the picture, in pixels.
         angle: Of the lines, in degrees; positive where they sink to the right.
         ink_is_dark: Whether the ink is darker than the paper.
+        words: Lines that are no lines of digits, as the model is unsure of too many of their
+            marks. They are not among `lines`.
     """
 
     lines: tuple[Line, ...]
@@ -61,6 +63,7 @@ class Page:
     height: int
     angle: float
     ink_is_dark: bool
+    words: tuple[Line, ...] = ()
 
     @property
     def marks(self) -> tuple[Mark, ...]:

@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from digit_runtime.inputs.page.parts import stacked
 from digit_runtime.inputs.page.runs import Blobs, Indices, Runs
 
 Chosen = NDArray[np.bool_]
@@ -21,6 +22,12 @@ _FRAGMENT: Final = 0.65
 # No digit is lower than this, in pixels and as a share of the picture's longer side.
 _LOWEST: Final = 8
 _LOWEST_SHARE: Final = 1 / 140
+# So few pieces say little about how high digits are.
+_FEW: Final = 8
+# A piece that holds others takes more than this share of both sides of the picture ...
+_HOLDS: Final = 0.5
+# ... and has this much of a rectangle; round digits have less.
+_RECTANGLE: Final = 0.9
 # More than this share of the typical height is no digit.
 _HUGE: Final = 3.0
 
@@ -84,12 +91,16 @@ def find_shapes(blobs: Blobs, size: tuple[int, int]) -> tuple[list[Shape], list[
     `size` is the height and width of the picture.
     """
     kept = (blobs.area >= 6) & ~_along_border(blobs, size) & ~_solid(blobs, size)
+    kept &= ~_holders(blobs, kept, size)
     out = [Shape(blobs.runs_of(int(index))) for index in np.flatnonzero(~kept & (blobs.area >= 12))]
     lowest = max(_LOWEST, _LOWEST_SHARE * max(size))
     chosen = np.flatnonzero(kept)
     if not len(chosen) or (blobs.bottom - blobs.top)[chosen].max() < lowest:
         return [], out, 0.0
     heights, widths = (blobs.bottom - blobs.top)[chosen], (blobs.right - blobs.left)[chosen]
+    digit = np.arange(len(blobs))
+    if len(chosen) <= _FEW:
+        digit, heights, widths = stacked(blobs, chosen)
     typical = max(lowest, _typical(np.maximum(heights, 0.6 * widths), blobs.area[chosen]))
     extent = np.maximum(heights, widths)
     speck = extent < _SPECK * typical
@@ -97,10 +108,34 @@ def find_shapes(blobs: Blobs, size: tuple[int, int]) -> tuple[list[Shape], list[
     out += [Shape(blobs.runs_of(int(index))) for index in chosen[huge]]
     main = chosen[~speck & ~huge]
     groups = _attach(blobs, main, chosen[speck & (extent >= 0.12 * typical)], typical)
+    groups = _united(groups, digit)
     shapes = [united([Shape(blobs.runs_of(int(index))) for index in group]) for group in groups]
     used = {index for group in groups for index in group}
     out += [Shape(blobs.runs_of(int(index))) for index in chosen[speck] if index not in used]
     return shapes, out, typical
+
+
+def _holders(blobs: Blobs, kept: Chosen, size: tuple[int, int]) -> Chosen:
+    """Tell which pieces hold others: frames, and sheets with what is written on them."""
+    tall = blobs.bottom - blobs.top
+    result = np.zeros(len(blobs), np.bool_)
+    for index in np.flatnonzero(kept & (tall > _HOLDS * size[0])).tolist():
+        inside = kept & (blobs.left > blobs.left[index]) & (blobs.right < blobs.right[index])
+        inside &= (blobs.top > blobs.top[index]) & (blobs.bottom < blobs.bottom[index])
+        inside &= tall > 0.1 * tall[index]
+        result[index] = inside.any() and is_sheet(Shape(blobs.runs_of(index)), size)
+    return result
+
+
+def is_sheet(shape: Shape, size: tuple[int, int]) -> bool:
+    """Tell whether a shape is large and has the outline of a rectangle, whatever is in it."""
+    if shape.height <= _HOLDS * size[0] or shape.width <= _HOLDS * size[1]:
+        return False
+    left, top, right, bottom = shape.box
+    first, last = np.full(bottom - top, right), np.full(bottom - top, left)
+    np.minimum.at(first, shape.runs.row - top, shape.runs.start)
+    np.maximum.at(last, shape.runs.row - top, shape.runs.stop)
+    return bool((last - first).sum() > _RECTANGLE * shape.width * shape.height)
 
 
 def _typical(heights: "Indices", areas: "Indices") -> float:
@@ -139,6 +174,14 @@ def _solid(blobs: Blobs, size: tuple[int, int]) -> Chosen:
     thick = np.minimum(tall, wide) > 0.02 * min(size)
     result: Chosen = thick & (wide > 0.4 * tall) & (fill > np.where(outside, 0.75, 0.85))
     return result
+
+
+def _united(groups: list[list[int]], digit: Indices) -> list[list[int]]:
+    """Return the groups of one digit as one."""
+    result: dict[int, list[int]] = {}
+    for group in groups:
+        result.setdefault(int(digit[group[0]]), []).extend(group)
+    return list(result.values())
 
 
 def _attach(blobs: Blobs, main: Indices, small: Indices, typical: float) -> list[list[int]]:

@@ -10,7 +10,7 @@ from digit_runtime.inputs.page.crop import crop
 from digit_runtime.inputs.page.ink import Ink, Mask, find_ink
 from digit_runtime.inputs.page.rules import remove_rules
 from digit_runtime.inputs.page.runs import Runs, blobs_of, paint, runs_of
-from digit_runtime.inputs.page.shapes import Shape, find_shapes, united
+from digit_runtime.inputs.page.shapes import Shape, find_shapes, is_sheet, united
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -26,6 +26,12 @@ _AS_HIGH: Final = 0.6
 # Marks nearer than this share of the main one's height may be parts of it.
 _NEAR: Final = 0.15
 _PADDING: Final = 0.12
+# Greys of a border that are those of an even paper, ...
+_EVEN: Final = 12
+# ... how much of it they are where a stroke leaves the picture, ...
+_PAPER: Final = 0.6
+# ... and how far the stroke is from them; printed rules are fainter.
+_STROKE: Final = 90
 
 
 def main_digit(image: "Image.Image") -> tuple[Grey, int] | None:
@@ -33,6 +39,7 @@ def main_digit(image: "Image.Image") -> tuple[Grey, int] | None:
 
     The second value is how many further marks may be digits. None where there is no mark.
     """
+    image = _padded(image) if _is_cut(image) else image
     found = _best(image)
     if found is None:
         # Cut so closely that the strokes run into the border: give them paper around.
@@ -84,6 +91,8 @@ def _writing(image: "Image.Image", ink: Ink, shapes: list[Shape]) -> float:
     if ink.paper.ink_is_dark:
         steps = -steps
     edge = float((steps > 0.4 * np.quantile(ink.strength[part][mask], 0.85)).mean())
+    if is_sheet(shape, (image.height, image.width)):
+        return 0.0
     length = max(shape.width, shape.height) * len(steps) / (2 * shape.area)
     return length * edge**4 * paper**2
 
@@ -103,11 +112,24 @@ def _found(image: "Image.Image", ink_is_dark: bool | None) -> tuple[Ink, list[Sh
     return ink, find_shapes(blobs_of(runs_of(mask)), mask.shape)[0]
 
 
+def _is_cut(image: "Image.Image") -> bool:
+    """Tell whether strokes run into the border of what is else one grey, an even paper."""
+    border = _border(image).astype(np.int16)
+    off = np.abs(border - np.median(border))
+    deepest = off.max()
+    paper, ink = (off <= _EVEN).mean(), (off > deepest / 2).mean()
+    return bool(deepest > _STROKE and paper > _PAPER and paper + 2 * ink > 1)
+
+
+def _border(image: "Image.Image") -> Grey:
+    grey = np.asarray(image)
+    return np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+
+
 def _padded(image: "Image.Image") -> "Image.Image":
     from PIL import ImageOps
 
-    grey = np.asarray(image)
-    border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+    border = _border(image)
     return ImageOps.expand(image, round(_PADDING * max(image.size)), int(np.median(border)))
 
 

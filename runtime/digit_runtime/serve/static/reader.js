@@ -15,6 +15,7 @@ let before = []; // What undo goes back to: {mark, label, corrected}.
 let latest = 0; // Of several pictures that follow each other, the last counts.
 
 const marks = () => lines.flat();
+const doubtful = (mark) => mark.unsure && !mark.corrected && mark.label !== null;
 const shown = (mark) => (mark.label === null ? "" : mark.unsure && !mark.corrected ? "?" : mark.label);
 
 // ---- The two views of the page
@@ -52,9 +53,10 @@ function show(image, found) {
   labels = found.labels;
   picture = { image, width: page.width, height: page.height };
   before = [];
-  lines = page.lines.map((line) =>
-    line.marks.map((mark) => ({ ...mark, said: mark.label, corrected: false })),
-  );
+  // Words are no digits until somebody says so.
+  const read = (found, label) => found.marks.map((mark) => ({ ...mark, ...label, said: mark.label, corrected: false }));
+  lines = [...page.lines.map((line) => read(line)), ...page.words.map((line) => read(line, { label: null }))];
+  if (page.words.length) lines.sort(([a], [b]) => a.box[1] - b.box[1]);
   const canvas = $("sheet-picture");
   canvas.width = image.width;
   canvas.height = image.height;
@@ -70,9 +72,10 @@ function show(image, found) {
   $("lines").replaceChildren(...lines.map(row));
   $("keypad").replaceChildren(...labels.map((label) => key(label, label)), key("no digit", null));
   $("sheet").classList.add("read");
-  $("left-out").textContent = page.left_out.length
-    ? `${plural(page.left_out.length, "mark")} left out as no digit (crossed)` : "";
-  choose(marks().find((mark) => mark.unsure) ?? marks()[0] ?? null);
+  const out = [[page.words, "line", " of words"], [page.left_out, "mark", ""]].filter(([found]) => found.length);
+  $("left-out").textContent = out.length
+    ? `${out.map(([found, noun, of]) => plural(found.length, noun) + of).join(" and ")} left out (crossed)` : "";
+  choose(marks().find(doubtful) ?? marks()[0] ?? null);
   redraw();
   if (!marks().length) tell("There are no digits on this picture.");
 }
@@ -173,7 +176,7 @@ function stepLine(by) {
 
 function redraw() {
   for (const mark of marks()) {
-    const unsure = mark.unsure && !mark.corrected;
+    const unsure = doubtful(mark);
     const none = mark.label === null;
     mark.cell.textContent = none ? "·" : mark.label;
     mark.cell.setAttribute("aria-label", none ? "no digit" : `${mark.label}${unsure ? ", unsure" : ""}`);
@@ -186,14 +189,15 @@ function redraw() {
   }
   $("page-undo").disabled = before.length === 0;
   $("copy").disabled = marks().length === 0;
-  $("next-unsure").hidden = !marks().some((mark) => mark.unsure && !mark.corrected);
+  $("next-unsure").hidden = !marks().some(doubtful);
   tell(counts());
 }
 
 function counts() {
   const written = marks().filter((mark) => mark.label !== null);
-  const unsure = written.filter((mark) => mark.unsure && !mark.corrected).length;
-  const said = `${plural(written.length, "digit")} in ${plural(lines.length, "line")}`;
+  const unsure = written.filter(doubtful).length;
+  const writtenLines = lines.filter((line) => line.some((mark) => mark.label !== null)).length;
+  const said = `${plural(written.length, "digit")} in ${plural(writtenLines, "line")}`;
   return unsure ? `${said}, ${unsure} unsure` : said;
 }
 
@@ -226,7 +230,7 @@ addEventListener("keydown", (event) => {
 $("next-unsure").addEventListener("click", () => {
   const all = marks();
   const at = all.indexOf(chosen) + 1;
-  const next = [...all.slice(at), ...all.slice(0, at)].find((mark) => mark.unsure && !mark.corrected);
+  const next = [...all.slice(at), ...all.slice(0, at)].find(doubtful);
   next?.cell.focus();
 });
 
