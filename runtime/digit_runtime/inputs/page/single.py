@@ -32,6 +32,8 @@ _EVEN: Final = 12
 _PAPER: Final = 0.6
 # ... and how far the stroke is from them; printed rules are fainter.
 _STROKE: Final = 90
+# What is narrower than this part of the picture is a dot.
+_DOTS: Final = 40
 
 
 def main_digit(image: "Image.Image") -> tuple[Grey, int] | None:
@@ -114,7 +116,9 @@ def _found(image: "Image.Image", ink_is_dark: bool | None) -> tuple[Ink, list[Sh
 
 def _is_cut(image: "Image.Image") -> bool:
     """Tell whether strokes run into the border of what is else one grey, an even paper."""
-    border = _border(image).astype(np.int16)
+    # Dots, as of a dithered picture, are no strokes.
+    window = max(3, max(image.size) // _DOTS)
+    border = np.convolve(_border(image), np.ones(window) / window, "valid")
     off = np.abs(border - np.median(border))
     deepest = off.max()
     paper, ink = (off <= _EVEN).mean(), (off > deepest / 2).mean()
