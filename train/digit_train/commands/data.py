@@ -50,7 +50,7 @@ def data() -> None:
 @click.option(
     "--seed",
     type=click.IntRange(0, 2**32 - 1),
-    help="Of the draw of rows from MNIST; with another than 42, test.csv has rows that the "
+    help="Which rows are drawn from MNIST. With any but 42, test.csv has rows that the "
     "shipped models were trained on.  [default: that of the data there, or 42]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the data card as JSON.")
@@ -170,7 +170,7 @@ def _summary_text(summary: "Summary") -> str:
 @data.command(cls=DigitCommand, short_help="Get fonts, other digits and photographs.")
 @options.out("data/others", "Folder for fonts/, digits.csv.gz and two photographs.")
 def others(out: Path) -> None:
-    """Get what models learn from and are measured by besides MNIST.
+    """Get what models learn from, besides MNIST, and are tried with.
 
     58 handwriting fonts (npm packages @fontsource/..., SIL Open Font License or Apache
     License), and out of scikit-learn's wheel 1,797 digits of other hands and two photographs
