@@ -118,7 +118,8 @@ def _is_cut(image: "Image.Image") -> bool:
     """Tell whether strokes run into the border of what is else one grey, an even paper."""
     # Dots, as of a dithered picture, are no strokes.
     window = max(3, max(image.size) // _DOTS)
-    border = np.convolve(_border(image), np.ones(window) / window, "valid")
+    around = np.lib.stride_tricks.sliding_window_view(_border(image), window)
+    border = np.median(around, axis=1)
     off = np.abs(border - np.median(border))
     deepest = off.max()
     paper, ink = (off <= _EVEN).mean(), (off > deepest / 2).mean()

@@ -72,6 +72,15 @@ def test_a_thick_frame_within_a_border_is_left_out(
     assert sum(text == str(label) for text, label in zip(texts, test_digits[1], strict=False)) >= 9
 
 
+def test_dots_at_the_border_are_no_strokes(test_digits: Digits, classifier: Classifier) -> None:
+    pictures = []
+    for digit in test_digits[0][:40]:
+        picture = Image.new("L", (350, 350), 250)
+        picture.paste(written(digit), (90, 90))
+        pictures.append(picture.point(lambda value: value * 0.85).convert("1"))
+    assert right(pictures, test_digits[1], classifier) >= 38
+
+
 def test_a_digit_that_runs_into_the_border_is_read(
     test_digits: Digits, classifier: Classifier
 ) -> None:
