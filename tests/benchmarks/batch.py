@@ -187,18 +187,28 @@ def billion(model: str, rate: float, workers: int, price: float | None) -> str:
     )
 
 
-def write_parquet(path: Path, pixels: Pixels, rows: int, wide: bool) -> Path:
+# What a page holds decides how much of 784 columns is held: by pyarrow's default 20,000 rows.
+LAYOUTS: Final[dict[str, dict[str, int]]] = {
+    "pixels": {},
+    "784 columns": {},
+    "784 columns, pages of 64 kB": {"data_page_size": 1 << 16, "max_rows_per_page": 1 << 30},
+    "784 columns, pages of 1 MB": {"data_page_size": 1 << 20, "max_rows_per_page": 1 << 30},
+}
+
+
+def write_parquet(path: Path, pixels: Pixels, rows: int, layout: str) -> Path:
     """Write one row group, whatever its size.
 
     Args:
         path: Of the file.
         pixels: To draw from, uint8 ``[N, 784]``.
         rows: To write.
-        wide: A column for each pixel, else one of 784 bytes.
+        layout: Of `LAYOUTS`.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    wide = layout != "pixels"
     random = np.random.default_rng(0)
     names = [f"pixel{index}" for index in range(PIXELS)] if wide else ["pixels"]
     kind = pa.uint8() if wide else pa.binary(PIXELS)
@@ -212,7 +222,7 @@ def write_parquet(path: Path, pixels: Pixels, rows: int, wide: bool) -> Path:
             buffers = [None, pa.py_buffer(chosen.tobytes())]
             columns = [pa.FixedSizeBinaryArray.from_buffers(kind, len(chosen), buffers)]
         batches.append(pa.record_batch(columns, schema=schema))
-    pq.write_table(pa.Table.from_batches(batches), path, row_group_size=rows)
+    pq.write_table(pa.Table.from_batches(batches), path, row_group_size=rows, **LAYOUTS[layout])
     assert pq.ParquetFile(path).num_row_groups == 1
     return path
 
@@ -296,14 +306,15 @@ def main(
             click.echo("\n" + table(header, lines))
         lines = []
         for rows in (round(million * 1e6) for million in groups):
-            sizes = []
-            for wide in (False, True):
-                path = write_parquet(Path(name, "group.parquet"), pixels, rows, wide)
-                sizes += [path.stat().st_size / 1e6, reading_peak(path, rows)]
-            lines.append([f"{rows:,}", *(f"{size:,.0f}" for size in sizes)])
+            for layout in LAYOUTS:
+                path = write_parquet(Path(name, "group.parquet"), pixels, rows, layout)
+                begin = time.perf_counter()
+                peak = reading_peak(path, rows)
+                spent = time.perf_counter() - begin
+                size = path.stat().st_size / 1e6
+                lines.append([layout, f"{rows:,}", f"{size:,.0f}", f"{peak:,.0f}", f"{spent:.1f}"])
         if lines:
-            header = ["rows of the\none group", "column pixels\nfile MB", "reader's\npeak MB"]
-            header += ["784 columns\nfile MB", "reader's\npeak MB"]
+            header = ["columns", "rows of the\none group", "file MB", "reader's\npeak MB", "s"]
             click.echo("\n" + table(header, lines))
 
 

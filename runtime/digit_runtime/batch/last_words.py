@@ -1,45 +1,49 @@
-"""What is said should the process end without Python: Ray's C++ side may call _exit(1)."""
+"""What is said and done should the process end without Python.
+
+It may be killed, and Ray's C++ side may call _exit(1).
+"""
 
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Final
 
-# Its standard input ends with the process that is watched, however that ends.
-_WATCHER: Final = """
-import signal, sys
-signal.signal(signal.SIGINT, signal.SIG_IGN)
-sys.stderr.write(sys.stdin.read().rpartition("\\0")[2])
-"""
+from digit_runtime.batch import watcher
 
 
 @contextmanager
-def last_words(text: str) -> Iterator[Callable[[str], None]]:
+def last_words(text: str, mark: str | None = None) -> Iterator[Callable[[str], None]]:
     """Have another process print `text` on stderr if this one ends inside, unknown to Python.
 
     Yields a function that replaces the text. After a regular end, or an exception, nothing
     is printed.
+
+    Args:
+        text: One line.
+        mark: Then all processes that began with this as `watcher.MARK` in their environment
+            are ended, too.
     """
-    watcher = subprocess.Popen(
-        [sys.executable, "-I", "-c", _WATCHER],
+    process = subprocess.Popen(
+        [sys.executable, "-I", watcher.__file__, *([mark] if mark else [])],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         text=True,
         encoding="utf-8",
         errors="replace",
+        # What ends a whole group of processes, such as a terminal that is closed, spares it.
+        start_new_session=True,
     )
 
     def say(text: str) -> None:
-        assert watcher.stdin
+        assert process.stdin
         # Whoever ended the watcher has done without its words.
         with suppress(BrokenPipeError):
-            watcher.stdin.write("\0" + text)
-            watcher.stdin.flush()
+            process.stdin.write("\0" + text)
+            process.stdin.flush()
 
     try:
         say(text)
         yield say
     finally:
         say("")
-        watcher.communicate()
+        process.communicate()

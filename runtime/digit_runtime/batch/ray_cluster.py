@@ -25,6 +25,7 @@ from digit_runtime.batch.errors import ClusterError
 from digit_runtime.batch.job import Job, Outcome
 from digit_runtime.batch.parts import Part
 from digit_runtime.batch.scorer import Scorer
+from digit_runtime.batch.watcher import MARK
 from digit_runtime.terminal import native_stderr_silenced
 
 # What passes through it is the model, and some hundred bytes for each part.
@@ -34,7 +35,7 @@ _AHEAD: Final = 2
 
 
 @contextmanager
-def connected(address: str | None, cpus: int) -> Iterator[int]:
+def connected(address: str | None, cpus: int, mark: str | None = None) -> Iterator[int]:
     """Connect to the cluster at `address`, or start one in this machine; yields its CPUs.
 
     A program that is connected already stays so.
@@ -42,6 +43,7 @@ def connected(address: str | None, cpus: int) -> Iterator[int]:
     Args:
         address: ``ray://host:port``, ``host:port`` or "auto"; None to start one.
         cpus: Of the one that is started.
+        mark: Gets into the environment of all processes that are started; see `watcher.MARK`.
 
     Raises:
         ClusterError: That fails.
@@ -51,7 +53,7 @@ def connected(address: str | None, cpus: int) -> Iterator[int]:
         return
     # Ray tells of workers' deaths there, at length.
     with open(os.devnull, "w") as null, redirect_stdout(null):
-        _connect(address, cpus)
+        _connect(address, cpus, mark)
         try:
             yield _cpus()
         finally:
@@ -130,7 +132,7 @@ def _cpus() -> int:
     return int(ray.cluster_resources().get("CPU", 0))
 
 
-def _connect(address: str | None, cpus: int) -> None:
+def _connect(address: str | None, cpus: int, mark: str | None) -> None:
     options: dict[str, Any] = {"logging_level": "error", "log_to_driver": False}
     if address:
         # The machines there need an engine and Ray; the code comes from here.
@@ -146,6 +148,8 @@ def _connect(address: str | None, cpus: int) -> None:
     # Ray puts a handler of its own in the place of the command's.
     main = threading.current_thread() is threading.main_thread()
     handler = signal.getsignal(signal.SIGTERM)
+    if mark:
+        os.environ[MARK] = mark
     try:
         with native_stderr_silenced():
             ray.init(**options)
@@ -154,5 +158,6 @@ def _connect(address: str | None, cpus: int) -> None:
         what = f"cannot be reached: {reason}" if address else f"cannot be started: {reason}"
         raise ClusterError(f"Ray{f' at {address}' if address else ''} {what}") from error
     finally:
+        os.environ.pop(MARK, None)
         if main:
             signal.signal(signal.SIGTERM, handler)

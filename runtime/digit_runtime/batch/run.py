@@ -9,6 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from uuid import uuid4
 
 from digit_runtime.batch.errors import ClusterError
 from digit_runtime.batch.job import Job, Outcome, Record
@@ -29,9 +30,9 @@ from digit_runtime.terminal import progress, track
 ERRORS_FILE: Final = "_errors.csv"
 # Reading footers and counting lines is waiting for a disk or a network.
 _PLANNERS: Final = 8
-_ENDED_BY_RAY: Final = (
-    "Error: Ray lost a process of its own and ended the run; what was scored is kept, the same "
-    "command goes on\n"
+_ENDED: Final = (
+    "Error: the run was killed, or Ray lost a process of its own; what was scored is kept, the "
+    "same command goes on\n"
 )
 
 
@@ -163,7 +164,9 @@ def _score(
 
     wished = settings.workers and min(settings.workers, len(todo))
     cpus = max(settings.threads, wished * settings.threads if wished else usable_cpus())
-    with last_words(_ENDED_BY_RAY) as say, connected(settings.address, cpus) as cpus:
+    # Of a cluster that is there already nothing is this run's to end.
+    mark = None if settings.address else uuid4().hex
+    with last_words(_ENDED, mark) as say, connected(settings.address, cpus, mark) as cpus:
         workers = _workers(cpus, wished, settings.threads, len(todo))
         # Closed while Ray is there: after an error nothing must go on, or start it again.
         with closing(score_all(todo, job, model, workers)) as outcomes:

@@ -28,7 +28,7 @@ def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
     from digit_runtime.batch.scorer import Scorer
 
     @contextmanager
-    def connected(address: str | None, cpus: int) -> Iterator[int]:
+    def connected(address: str | None, cpus: int, mark: str | None) -> Iterator[int]:
         yield cpus
 
     def score_all(parts: Sequence[Any], job: Any, model: bytes, workers: int) -> Iterator[Any]:

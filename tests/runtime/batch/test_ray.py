@@ -289,10 +289,72 @@ def test_an_output_error_ends_the_run_at_once_and_leaves_nothing_running(
     process = start(tmp_path, artifacts, *arguments, "--part-rows", "1000")
     assert failure(process).startswith(f"Error: {blocked}: cannot be written: ")
     assert not (tmp_path / "out" / "_unfinished").exists()
+    ended(mark)
+
+
+def ended(mark: str) -> None:
+    """Wait until nothing that inherited a mark is alive any more, which takes seconds."""
     deadline = time.monotonic() + 20
     while left := alive(mark):
         assert time.monotonic() < deadline, left
         time.sleep(0.2)
+
+
+def test_a_killed_command_leaves_nothing_running_and_touches_no_other_run(
+    artifacts: Path,
+    test_digits: tuple[Pixels, Labels],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    mark: str,
+) -> None:
+    np.save(tmp_path / "digits.npy", test_digits[0][:8000])
+    arguments = ["--model", "mlp", "--workers", "1", "--part-rows", "500"]
+    killed = start(tmp_path, artifacts, "digits.npy", "-o", "out", *arguments)
+    monkeypatch.setenv("DIGIT_TEST_MARK", "of the other")
+    (tmp_path / "other").mkdir()
+    other = start(tmp_path / "other", artifacts, "../digits.npy", "-o", "out", *arguments)
+    wait_for_a_result(killed, tmp_path)
+    wait_for_a_result(other, tmp_path / "other")
+    killed.kill()
+    _, complaints = killed.communicate()
+    assert complaints.splitlines()[-1].startswith("Error: the run was killed, or Ray lost")
+    ended(mark)
+    output, complaints = other.communicate(timeout=120)
+    assert [line for line in complaints.splitlines() if "rows scored" not in line] == []
+    assert json.loads(output)["rows_out"] == 8000
+
+
+def test_a_command_that_is_killed_while_ray_starts_leaves_nothing_running(
+    artifacts: Path, tmp_path: Path, mark: str
+) -> None:
+    np.save(tmp_path / "digits.npy", np.zeros((10, 784), np.uint8))
+    process = start(tmp_path, artifacts, "digits.npy", "-o", "out", "--model", "mlp")
+    deadline = time.monotonic() + 60
+    while not any("raylet/raylet\0" in command for command in alive(mark).values()):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+    process.kill()
+    process.communicate()
+    ended(mark)
+
+
+def test_a_killed_command_leaves_the_cluster_that_it_was_given(
+    cluster: tuple[str, str],
+    artifacts: Path,
+    test_digits: tuple[Pixels, Labels],
+    tmp_path: Path,
+    mark: str,
+) -> None:
+    np.save(tmp_path / "digits.npy", test_digits[0][:8000])
+    arguments = ["digits.npy", "-o", "out", "--model", "mlp", "--part-rows", "500"]
+    process = start(tmp_path, artifacts, *arguments, "--address", cluster[0])
+    wait_for_a_result(process, tmp_path)
+    process.kill()
+    process.communicate()
+    ended(mark)
+    process = start(tmp_path, artifacts, *arguments, "--address", cluster[0])
+    output, _ = process.communicate(timeout=120)
+    assert json.loads(output)["rows_out"] == 8000
 
 
 def test_a_cluster_that_is_not_there_is_one_line(artifacts: Path, tmp_path: Path) -> None:

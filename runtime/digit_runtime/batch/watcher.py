@@ -1,0 +1,59 @@
+"""The program that outlives a run: it says why the run ended, and ends what the run had started.
+
+It is run as a script, by the standard library alone. Its standard input ends with the process
+that it watches, however that ends; see `last_words`.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+MARK: Final = "DIGIT_BATCH_RUN"
+"""In the environment of all processes that a run starts; its value is one run's."""
+
+_PAUSE_S: Final = 0.1
+# A process that was being started when the run died may show itself only now.
+_QUIET_S: Final = 2.0
+_LIMIT_S: Final = 30.0
+
+
+def end_all(mark: str) -> None:
+    """Kill what has `mark` in its environment, until nothing more of it appears."""
+    start = last = time.monotonic()
+    while (now := time.monotonic()) - last < _QUIET_S and now - start < _LIMIT_S:
+        for process in marked(mark):
+            last = now
+            with suppress(OSError):  # It has just ended.
+                os.kill(process, signal.SIGKILL)
+        time.sleep(_PAUSE_S)
+
+
+def marked(mark: str) -> Iterator[int]:
+    """Yield the processes of this user that began with `mark` in their environment."""
+    wanted = f"{MARK}={mark}".encode()
+    if Path("/proc/self/environ").exists():
+        for process in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):  # It has just ended, or is another user's.
+                if wanted in (process / "environ").read_bytes():
+                    yield int(process.name)
+    elif sys.platform == "darwin":
+        listed = subprocess.run(["ps", "-xEww", "-o", "pid=,command="], capture_output=True)
+        for line in listed.stdout.splitlines():
+            if wanted in line:
+                yield int(line.split()[0])
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    words = sys.stdin.read().rpartition("\0")[2]
+    sys.stderr.write(words)
+    sys.stderr.flush()
+    # After a regular end there is nothing to say; and Ray has ended its processes itself.
+    if words and sys.argv[1:]:
+        end_all(sys.argv[1])
