@@ -10,13 +10,15 @@ from typing import Any, Final
 from digit_runtime.contract import default_names
 from digit_runtime.errors import ModelNotFoundError
 from digit_runtime.models.manifest import MANIFEST_NAME, Manifest, sha256_of
+from digit_train.training.keras_files import HDF5_SUFFIXES, damage
 
 from digit_export.errors import KerasModelError
 from digit_export.keras_model.scale import PixelRange
 
 MODEL_NAME: Final = "model.keras"
-_SUFFIXES: Final = (".keras", ".h5", ".hdf5")
+_SUFFIXES: Final = (".keras", *HDF5_SUFFIXES)
 _SAVED_MODEL_NAME: Final = "saved_model.pb"
+_VARIABLES: Final = "variables"
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ class Source:
     def _files(self) -> list[Path]:
         if self.path.is_file():
             return [self.path]
-        weights = (self.path / "variables").glob("*")
+        weights = (self.path / _VARIABLES).glob("*")
         return [self.path / _SAVED_MODEL_NAME, *sorted(weights)]
 
     @property
@@ -170,10 +172,16 @@ def find(
     path = Path(model)
     is_saved_model = (path / _SAVED_MODEL_NAME).is_file()
     is_path = is_saved_model or path.suffix in _SUFFIXES
+    if not is_path and (path / _VARIABLES).is_dir():
+        raise KerasModelError(
+            f"{path}: is a SavedModel without its {_SAVED_MODEL_NAME}; copy the whole folder again"
+        )
     if not is_path and (path.is_file() or len(path.parts) > 1):
         raise KerasModelError(f"{path}: is not a .keras or .h5 file, nor a SavedModel's folder")
     if not is_path:
         path = artifacts / model / MODEL_NAME
+    if is_path and path.is_dir() and not is_saved_model:
+        raise KerasModelError(f"{path}: {damage(path)}")
     if not (is_saved_model or path.is_file()):
         hint = "" if is_path else "; train one with digit-train"
         raise ModelNotFoundError(f"{path}: no such file{hint}")

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from digit_train.training.keras_files import HDF5_SUFFIXES, damage
+
 from digit_export.errors import KerasModelError
 from digit_export.keras_model.causes import AS_GRAPH, cause, failing_layer
 from digit_export.quiet import quiet
@@ -18,7 +20,6 @@ with quiet():
     import h5py
     import keras
 
-_H5_SUFFIXES: Final = (".h5", ".hdf5")
 _CONTAINERS: Final = ("Functional", "Model", "Sequential")
 
 
@@ -37,6 +38,8 @@ def read(path: Path) -> keras.Model:
 
 
 def _explain(path: Path, error: Exception) -> str:
+    if told := damage(path):
+        return told
     version, config = _inside(path)
     for layer in _layers(config):
         kind, name = layer.get("registered_name") or layer["class_name"], _name(layer)
@@ -57,7 +60,7 @@ def _explain(path: Path, error: Exception) -> str:
             f"was saved by Keras {version}, and Keras {keras.__version__} cannot read {where}: "
             f"{reason}; {AS_GRAPH}"
         )
-    if config is None and path.suffix in _H5_SUFFIXES and h5py.is_hdf5(path):
+    if config is None and path.suffix in HDF5_SUFFIXES:
         return (
             "is an HDF5 file without a model in it, which may be weights alone; save the whole "
             "with model.save('my.keras')"
@@ -79,7 +82,7 @@ def _is_keras_own(layer: dict[str, Any], kind: str) -> bool:
 def _inside(path: Path) -> tuple[str | None, Any]:
     """Return the Keras version and the configuration in the file, as far as it has them."""
     try:
-        if path.suffix in _H5_SUFFIXES:
+        if path.suffix in HDF5_SUFFIXES:
             with h5py.File(path, "r") as file:
                 return str(file.attrs["keras_version"]), json.loads(file.attrs["model_config"])
         with zipfile.ZipFile(path) as archive:

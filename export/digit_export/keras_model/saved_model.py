@@ -15,6 +15,7 @@ with quiet():
     import keras
     import tensorflow as tf
 
+_AGAIN: Final = "copy the whole folder again, or write it with model.export"
 _SIGNATURE: Final = "serving_default"
 
 
@@ -28,7 +29,7 @@ def read(folder: Path) -> keras.Model:
         with quiet():
             signatures = tf.saved_model.load(str(folder)).signatures
     except Exception as error:  # Whatever protobuf, a checkpoint or an operation raises.
-        raise KerasModelError(f"{folder}: not a readable SavedModel: {cause(error)}") from error
+        raise KerasModelError(f"{folder}: {_explain(folder, error)}") from error
     if _SIGNATURE not in signatures:
         known = ", ".join(signatures) or "none"
         raise KerasModelError(
@@ -55,6 +56,27 @@ def read(folder: Path) -> keras.Model:
             return keras.Model(inputs, outputs, name=_name(folder))
     except Exception as error:  # Whatever Keras makes of a graph that is not its own.
         raise KerasModelError(f"{folder}: not a usable SavedModel: {cause(error)}") from error
+
+
+def _explain(folder: Path, error: Exception) -> str:
+    """Return what is missing or damaged of the folder, or else TensorFlow's reason."""
+    variables = folder / "variables"
+    parts = [folder / "saved_model.pb", variables / "variables.index"]
+    parts += sorted(variables.glob("variables.data-*")) or [variables / "variables.data-*"]
+    for path in parts:
+        if not path.exists() or not path.stat().st_size:
+            state = "empty" if path.exists() else "missing"
+            return f"is a damaged SavedModel: {path.relative_to(folder)} is {state}; {_AGAIN}"
+    if isinstance(error, OSError):
+        return f"is a damaged SavedModel: saved_model.pb cannot be parsed; {_AGAIN}"
+    try:
+        with quiet():
+            checkpoint = tf.train.load_checkpoint(str(variables / "variables"))
+            for name in checkpoint.get_variable_to_shape_map():
+                checkpoint.get_tensor(name)
+    except Exception as damage:  # Any of TensorFlow's, or of the checkpoint's C++ reader.
+        return f"is a damaged SavedModel: its variables cannot be read: {cause(damage)}; {_AGAIN}"
+    return f"not a readable SavedModel: {cause(error)}"
 
 
 def is_graph(layer: Any) -> bool:

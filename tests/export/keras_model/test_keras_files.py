@@ -75,14 +75,38 @@ def test_a_saved_model(
     assert manifest["model"]["parameters"] == 784 * 8 + 8 + 8 * 10 + 10
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("saved_model.pb", b"", "saved_model.pb is empty"),
+        ("saved_model.pb", b"junk", "saved_model.pb cannot be parsed"),
+        ("variables/variables.index", None, "variables/variables.index is missing"),
+        ("variables/variables.index", b"junk", "its variables cannot be read: "),
+        ("variables/variables.data-00000-of-00001", None, "variables/variables.data-* is missing"),
+        ("variables/variables.data-00000-of-00001", b"junk", "its variables cannot be read: "),
+    ],
+)
 def test_a_damaged_saved_model(
-    saved_model: tuple[Any, Path], export_own: Export, tmp_path: Path
+    name: str,
+    content: bytes | None,
+    told: str,
+    saved_model: tuple[Any, Path],
+    export_own: Export,
 ) -> None:
     _, folder = saved_model
-    (folder / "variables" / "variables.index").write_bytes(b"")
-    assert f"{folder}: not a readable SavedModel: " in refused(export_own, folder)
-    (folder / "saved_model.pb").write_bytes(b"")
-    assert f"{folder}: not a readable SavedModel: " in refused(export_own, folder)
+    if content is None:
+        (folder / name).unlink()
+    else:
+        (folder / name).write_bytes(content)
+    line = refused(export_own, folder)
+    assert f"{folder}: is a damaged SavedModel: {told}" in line
+    assert line.endswith("; copy the whole folder again, or write it with model.export")
+
+
+def test_a_saved_model_without_its_graph(saved_model: tuple[Any, Path], export_own: Export) -> None:
+    _, folder = saved_model
+    (folder / "saved_model.pb").unlink()
+    assert "is a SavedModel without its saved_model.pb" in refused(export_own, folder)
 
 
 def test_a_saved_model_without_a_signature(export_own: Export, tmp_path: Path) -> None:
@@ -142,14 +166,29 @@ def test_weights_without_a_model(export_own: Export, tmp_path: Path) -> None:
     assert "is an HDF5 file without a model in it" in refused(export_own, path)
 
 
-@pytest.mark.parametrize("name", ["own.keras", "own.h5"])
-@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 junk", b"GIF89a"])
-def test_no_keras_file_at_all(
-    name: str, content: bytes, export_own: Export, tmp_path: Path
+@pytest.mark.parametrize(
+    ("name", "kept", "told"),
+    [
+        ("own.keras", 0.5, "is cut short: the end of its zip archive is missing"),
+        ("own.keras", 0, "is empty"),
+        ("own.h5", 0.5, "is cut short: "),
+        ("own.h5", 0, "is empty"),
+    ],
+)
+def test_a_file_that_is_cut_short(
+    name: str, kept: float, told: str, export_own: Export, tmp_path: Path
 ) -> None:
-    path = tmp_path / name
-    path.write_bytes(content)
-    assert f"{path}: not a readable Keras model: " in refused(export_own, path)
+    path = save(model(), tmp_path / name)
+    path.write_bytes(path.read_bytes()[: int(kept * path.stat().st_size)])
+    line = refused(export_own, path)
+    assert f"{path}: {told}" in line
+    assert line.endswith("; copy, download or save it again")
+
+
+@pytest.mark.parametrize("name", ["own.keras", "own.h5"])
+def test_a_folder_with_the_name_of_a_file(name: str, export_own: Export, tmp_path: Path) -> None:
+    (tmp_path / name).mkdir()
+    assert f"{tmp_path / name}: is a folder; expected" in refused(export_own, tmp_path / name)
 
 
 def test_an_h5_file_of_something_else(export_own: Export, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from digit_runtime.errors import DigitError
 from digit_runtime.storage.atomic import writing
 
+from digit_train.training import keras_files
 from digit_train.training.history import Epoch
 
 
@@ -58,14 +59,12 @@ class Checkpoint:
         Raises:
             ResumeError: Nothing to resume, a damaged state, or another recipe, seed or data.
         """
-        import keras
-
         if not self.exists():
             raise ResumeError(f"{self.folder}: no interrupted training to resume")
         try:
             state = json.loads(self._state.read_text(encoding="utf-8"))
             history = [Epoch(**epoch) for epoch in state["history"]]
-            model = keras.saving.load_model(self.folder / state["model"])
+            model = keras_files.load(self.folder / state["model"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ResumeError(
                 f"{self.folder}: damaged checkpoint ({error}); delete it to start anew"

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import keras
-from digit_runtime.errors import ManifestError, ModelNotFoundError, PixelsError
+from digit_runtime.errors import ManifestError, ModelNotFoundError, PixelsError, first_line
 from digit_runtime.models.manifest import MANIFEST_NAME, Manifest, sha256_of
 
-from digit_train.training import history, temperature
+from digit_train.training import history, keras_files, temperature
 from digit_train.training.recipe import Recipe
 from digit_train.training.recipes import RECIPES
 
@@ -82,12 +82,14 @@ class Finished:
         """Return the network and its history.
 
         Raises:
-            ModelNotFoundError: One of its files is missing or damaged.
+            ModelFileError: Its model.keras is missing or damaged.
+            ModelNotFoundError: So is its history.
         """
-        path = self.folder / "model.keras"
+        model = keras_files.load(self.folder / "model.keras")
         try:
-            model = keras.saving.load_model(path)
             temperature.apply(model, 1 / self.logit_gain)
             return model, history.read_csv(self.folder / "history.csv")
         except (OSError, ValueError, TypeError) as error:
-            raise ModelNotFoundError(f"{self.folder}: cannot be gone on with: {error}") from error
+            raise ModelNotFoundError(
+                f"{self.folder}: cannot be gone on with: {first_line(error)}"
+            ) from error

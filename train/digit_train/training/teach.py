@@ -14,7 +14,7 @@ from digit_runtime.models.manifest import sha256_of
 from digit_runtime.storage.atomic import writing
 
 from digit_train.data import others
-from digit_train.training import fit, history, lessons, run
+from digit_train.training import fit, history, keras_files, lessons, run
 from digit_train.training.folder import holds_model
 from digit_train.training.recipes import MEMBERS, RECIPES, Member
 from digit_train.training.teacher import LESSONS
@@ -78,7 +78,7 @@ def teach(
 
 def _answer(out: Path, member: Member) -> lessons.Answer:
     """Return a member that answers in bfloat16, which is half as slow where a CPU knows it."""
-    model = keras.saving.load_model(out / member.name / "model.keras")
+    model = keras_files.load(out / member.name / "model.keras")
     quick = keras.Sequential([keras.Input((PIXELS,), dtype="uint8", name=INPUT_NAME)])
     for layer in model.layers:
         policy = "float32" if layer.name == OUTPUT_NAME else "mixed_bfloat16"

@@ -5,7 +5,6 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-import keras
 import numpy as np
 import tensorflow as tf
 from digit_runtime.contract import LABELS, Pixels
@@ -13,7 +12,7 @@ from digit_runtime.errors import InputNotFoundError
 from digit_runtime.models.manifest import sha256_of
 
 from digit_train.outliers.sketches.draw import sketches
-from digit_train.training import lessons
+from digit_train.training import keras_files, lessons
 from digit_train.training.lessons import PLAN, Kind
 from digit_train.training.recipes import MEMBERS
 
@@ -51,8 +50,12 @@ class Teacher:
         return {"members": members, "plan": asdict(PLAN)}
 
     def member(self, name: str) -> Any:
-        """Return one of its networks, as published."""
-        return keras.saving.load_model(self.folder / name / "model.keras")
+        """Return one of its networks, as published.
+
+        Raises:
+            ModelFileError: Its file is missing or damaged.
+        """
+        return keras_files.load(self.folder / name / "model.keras")
 
     def lesson(
         self, kind: Kind, epoch: int, outliers: bool = True, sketched: float = 0.0
