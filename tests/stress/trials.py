@@ -25,7 +25,7 @@ PROGRAMS: Final[Mapping[str, str]] = {
 }
 _MARK: Final = "DIGIT_STRESS_MARK"
 # A machine that is busy needs that long to end what has lost its parent.
-_PATIENCE_S: Final = 60
+_PATIENCE_S: Final = 20
 
 
 @dataclass(frozen=True)
