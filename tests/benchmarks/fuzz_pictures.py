@@ -140,7 +140,7 @@ def main(data: Path, model: str, inputs: int, first: int, seed: int) -> None:
         except Exception as error:
             raise AssertionError(f"{number}: {error!r}") from error
         if answer.error is not None and (
-            len(answer.error.splitlines()) != 1 or "a.png" not in answer.error
+            len(answer.error.splitlines()) != 1 or "a.png" in answer.error
         ):
             raise AssertionError(f"{number}: {answer.error}")
         seconds = time.monotonic() - start

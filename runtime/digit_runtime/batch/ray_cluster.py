@@ -25,7 +25,7 @@ from digit_runtime.batch.errors import ClusterError
 from digit_runtime.batch.job import Job, Outcome
 from digit_runtime.batch.parts import Part
 from digit_runtime.batch.scorer import Scorer
-from digit_runtime.batch.watcher import MARK
+from digit_runtime.batch.watcher import MARK, end_all
 from digit_runtime.terminal import native_stderr_silenced
 
 # What passes through it is the model, and some hundred bytes for each part.
@@ -53,11 +53,14 @@ def connected(address: str | None, cpus: int, mark: str | None = None) -> Iterat
         return
     # Ray tells of workers' deaths there, at length.
     with open(os.devnull, "w") as null, redirect_stdout(null):
-        _connect(address, cpus, mark)
         try:
+            _connect(address, cpus, mark)
             yield _cpus()
         finally:
             ray.shutdown()
+            # On a busy machine Ray kills its raylet, whose agents then live for a minute more.
+            if mark:
+                end_all(mark)
 
 
 def score_all(

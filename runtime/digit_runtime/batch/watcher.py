@@ -23,14 +23,17 @@ _QUIET_S: Final = 2.0
 _LIMIT_S: Final = 30.0
 
 
-def end_all(mark: str) -> None:
-    """Kill what has `mark` in its environment, until nothing more of it appears."""
+def end_all(mark: str, quiet_s: float = 0.0) -> None:
+    """Kill what has `mark` in its environment, until nothing of it has appeared for `quiet_s`."""
     start = last = time.monotonic()
-    while (now := time.monotonic()) - last < _QUIET_S and now - start < _LIMIT_S:
+    while True:
         for process in marked(mark):
-            last = now
+            last = time.monotonic()
             with suppress(OSError):  # It has just ended.
                 os.kill(process, signal.SIGKILL)
+        now = time.monotonic()
+        if now - last >= quiet_s or now - start >= _LIMIT_S:
+            return
         time.sleep(_PAUSE_S)
 
 
@@ -54,6 +57,6 @@ if __name__ == "__main__":
     words = sys.stdin.read().rpartition("\0")[2]
     sys.stderr.write(words)
     sys.stderr.flush()
-    # After a regular end there is nothing to say; and Ray has ended its processes itself.
+    # After a regular end there is nothing to say, and the run has ended all itself.
     if words and sys.argv[1:]:
-        end_all(sys.argv[1])
+        end_all(sys.argv[1], _QUIET_S)

@@ -53,7 +53,6 @@ def read(
     rules, boxes and specks are left out. A ? stands for a digit that the model is unsure
     of. What cannot be read gets a line that says why; the exit status is then 1.
     """
-    from digit_runtime.errors import DigitError
     from digit_runtime.loading.load import load
     from digit_runtime.models.folder import files_behind
     from digit_runtime.reading.answers import Answer, as_csv
@@ -81,8 +80,8 @@ def read(
     answers = []
     quiet = as_json or str(output) == "-"
     for file in track(files, "reading", len(files)) if len(files) > 1 else files:
-        if isinstance(file, DigitError):
-            answer = Answer(str(file).partition(":")[0], error=str(file))
+        if isinstance(file, Answer):
+            answer = file
         else:
             source = sys.stdin.buffer.read() if file == "-" else Path(file)
             answer = read_file(source, file, classifier, shown)

@@ -70,7 +70,7 @@ def open_pictures(
         PixelsError: Not a picture, or one that takes too much memory to decode.
     """
     try:
-        from PIL import Image
+        from PIL import Image, UnidentifiedImageError
     except ImportError as error:
         raise PackageNotInstalledError(
             f'{name}: images need Pillow: pip install "digit-runtime[image]"'
@@ -96,9 +96,17 @@ def open_pictures(
     with explained(name, f"an image ({', '.join(FORMATS)})"), warnings.catch_warnings():
         # The limit here is lower, and damaged metadata is no reason to say anything.
         warnings.simplefilter("ignore")
-        opened = Image.open(
-            io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS
-        )
+        if not head:
+            raise PixelsError(f"{name}: is empty")
+        try:
+            opened = Image.open(
+                io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS
+            )
+        except UnidentifiedImageError as error:
+            # Pillow's own words are the file's name, or where some bytes lie in memory.
+            raise PixelsError(
+                f"{name}: cannot be read as an image ({', '.join(FORMATS)}): it is none, or damaged"
+            ) from error
     with opened:
         # The frames of an animation are not pages.
         for page in range(_MOST_PAGES if opened.format == "TIFF" and not first_only else 1):

@@ -20,7 +20,7 @@ class Answer:
     Attributes:
         file: Its name.
         pages: Those that were read.
-        error: Why no more were; None if all were.
+        error: Why no more were, without the file's name; None if all were.
     """
 
     file: str

@@ -4,17 +4,18 @@ import glob
 from collections.abc import Iterable
 from pathlib import Path
 
-from digit_runtime.errors import DigitError, InputNotFoundError
+from digit_runtime.errors import DigitError
 from digit_runtime.inputs.sniff import image_files
+from digit_runtime.reading.answers import Answer
 
 
-def pictures_of(names: Iterable[str]) -> list[str | DigitError]:
-    """Return the files that are meant, in order; an error for what names none.
+def pictures_of(names: Iterable[str]) -> list[str | Answer]:
+    """Return the files that are meant, in order; the answer for what names none is its error.
 
     A folder gives the pictures directly in it. Patterns are for shells that leave them alone,
     as those of Windows do.
     """
-    found: list[str | DigitError] = []
+    found: list[str | Answer] = []
     for name in names:
         path = Path(name)
         try:
@@ -25,7 +26,7 @@ def pictures_of(names: Iterable[str]) -> list[str | DigitError]:
             elif glob.has_magic(name) and (matches := sorted(glob.glob(name))):
                 found.extend(matches)
             else:
-                found.append(InputNotFoundError(f"{name}: no such file"))
+                found.append(Answer(name, error="no such file"))
         except DigitError as error:
-            found.append(error)
+            found.append(Answer(name, error=str(error).removeprefix(f"{path}: ")))
     return found

@@ -67,5 +67,5 @@ def read_file(
     except OutputError:
         raise
     except DigitError as error:
-        answer.error = str(error)
+        answer.error = str(error).removeprefix(f"{name}: ")
     return answer

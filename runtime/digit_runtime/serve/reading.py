@@ -17,6 +17,7 @@ from digit_runtime.serve.limits import Limits
 
 # As digit-read calls standard input: what comes has no name.
 _NAME: Final = "-"
+_IMAGE: Final = "the image"
 
 
 class Reader:
@@ -60,7 +61,7 @@ class Reader:
         check_size(data, self._limits, most)
         answer = Answer(_NAME)
         try:
-            for picture in islice(open_pictures(data, "the image"), most + 1):
+            for picture in islice(open_pictures(data, _IMAGE), most + 1):
                 if picture.page > most:
                     answer.error = f"has more than {most} pages; the others were not read"
                     break
@@ -70,5 +71,5 @@ class Reader:
         except DigitError as error:
             if not answer.pages:
                 raise Refusal(400, str(error)) from error
-            answer.error = str(error)
+            answer.error = str(error).removeprefix(f"{_IMAGE}: ")
         return answer

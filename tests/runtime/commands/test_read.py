@@ -39,8 +39,23 @@ def test_a_bad_file_gets_a_row_and_the_others_are_read(run: Run, tmp_path: Path)
     assert [len(file["pages"]) for file in found] == [0, 1, 0]
     assert found[1]["pages"][0]["lines"][0]["text"] == "2026"
     assert "cannot be read as an image" in found[0]["error"]
-    assert found[2]["error"] == "missing.png: no such file"
+    assert found[2]["error"] == "no such file"
     assert "2 of 3 pictures could not be read" in result.stderr
+
+
+def test_an_error_names_its_file_once(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "bad.png").write_bytes(b"\x89PNG\r\n\x1a\n broken")
+    (tmp_path / "empty.png").touch()
+    (tmp_path / "folder").mkdir()
+    names = ["bad.png", "empty.png", "missing.png", "folder"]
+    for output in (run(read, *names, *FAST).stdout, run(read, *names, "-o", "-", *FAST).stdout):
+        lines = [line for line in output.splitlines() if not line.startswith("File,")]
+        assert [line.count(name) for line, name in zip(lines, names, strict=True)] == [1] * 4
+    result = run(read, "-", *FAST, input=b"no picture")
+    assert result.stdout == (
+        "-   cannot be read as an image (PNG, JPEG, BMP, GIF, TIFF, WEBP, PPM): it is none, or "
+        "damaged\n"
+    )
 
 
 def test_the_annotated_picture_is_as_large_and_never_an_input(run: Run, tmp_path: Path) -> None:
