@@ -15,12 +15,20 @@ from pathlib import Path
 from typing import Final
 
 MARK: Final = "DIGIT_BATCH_RUN"
-"""In the environment of all processes that a run starts; its value is one run's."""
+"""In the environment of all processes that a run starts; see `value_of`."""
+
+# A process that gives itself a title writes it over some hundred bytes of its environment.
+_TIMES: Final = 64
 
 _PAUSE_S: Final = 0.1
 # A process that was being started when the run died may show itself only now.
 _QUIET_S: Final = 2.0
 _LIMIT_S: Final = 30.0
+
+
+def value_of(mark: str) -> str:
+    """Return what `MARK` has to be, for processes to be known by the text `mark`."""
+    return mark * _TIMES
 
 
 def end_all(mark: str, quiet_s: float = 0.0) -> None:
@@ -39,7 +47,7 @@ def end_all(mark: str, quiet_s: float = 0.0) -> None:
 
 def marked(mark: str) -> Iterator[int]:
     """Yield the processes of this user that began with `mark` in their environment."""
-    wanted = f"{MARK}={mark}".encode()
+    wanted = mark.encode()
     if Path("/proc/self/environ").exists():
         for process in Path("/proc").glob("[0-9]*"):
             with suppress(OSError):  # It has just ended, or is another user's.
@@ -48,8 +56,9 @@ def marked(mark: str) -> Iterator[int]:
     elif sys.platform == "darwin":
         listed = subprocess.run(["ps", "-xEww", "-o", "pid=,command="], capture_output=True)
         for line in listed.stdout.splitlines():
-            if wanted in line:
-                yield int(line.split()[0])
+            # This one was told the mark.
+            if wanted in line and (process := int(line.split()[0])) != os.getpid():
+                yield process
 
 
 if __name__ == "__main__":

@@ -11,8 +11,13 @@ from digit_runtime.commands.command import DigitCommand
 from digit_runtime.terminal import table
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from digit_runtime.checks.doctor import Choice, EngineState
+    from digit_runtime.checks.extras import Extra
     from digit_runtime.device import Machine
+
+_ALL_WELL = "What is installed works; nothing is in the way."
 
 
 @click.command(cls=DigitCommand, epilog="Example:  digit-doctor --artifacts artifacts")
@@ -22,14 +27,15 @@ def doctor(artifacts: Path | None, as_json: bool) -> None:
     """Show what predicts on this device, with what, and what would make it better.
 
     The CPU and those of its instructions that matter for int8, memory, Python, which
-    engines are installed and work, which file and engine digit-predict will use for each
-    model, and the pip line for what is missing. The engines are measured anew, and the
-    result is remembered for digit-predict.
+    engines are installed and work, which extras are there, which file and engine digit-predict
+    will use for each model, and the pip line for what is missing. The engines are measured
+    anew, and the result is remembered for digit-predict.
     """
     from dataclasses import asdict
 
     from digit_runtime import device
     from digit_runtime.checks import doctor as diagnosis
+    from digit_runtime.checks.extras import EXTRAS
     from digit_runtime.errors import DigitError
     from digit_runtime.models.folder import artifacts_folder, model_names
 
@@ -50,15 +56,18 @@ def doctor(artifacts: Path | None, as_json: bool) -> None:
             "schema": 1,
             "machine": asdict(machine),
             "engines": [asdict(engine) for engine in engines],
+            "extras": [
+                {**asdict(e), "installed": e.installed, "pip_line": e.pip_line} for e in EXTRAS
+            ],
             "models": [asdict(choice) for choice in choices],
             "notes": notes,
         }
         click.echo(json.dumps(document, indent=2))
         return
-    parts = [_machine(machine), _engines(engines)]
+    parts = [_machine(machine), _engines(engines), _extras(EXTRAS)]
     if choices:
         parts.append(_choices(choices))
-    parts.append("\n".join(f"- {note}" for note in notes) or "Nothing is missing.")
+    parts.append("\n".join(f"- {note}" for note in notes) or _ALL_WELL)
     click.echo("\n\n".join(parts))
 
 
@@ -89,6 +98,14 @@ def _engines(engines: list["EngineState"]) -> str:
         for engine in engines
     ]
     return table(["engine", "reads", "version", "state"], rows, left=4)
+
+
+def _extras(extras: "Sequence[Extra]") -> str:
+    rows = [
+        [extra.name, extra.purpose, "installed" if extra.installed else extra.pip_line]
+        for extra in extras
+    ]
+    return table(["extra", "for", "state"], rows, left=3)
 
 
 def _state(engine: "EngineState") -> str:

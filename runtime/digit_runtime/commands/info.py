@@ -101,12 +101,21 @@ def _overview(models: list[dict[str, Any]]) -> str:
                 f"{training.get('recipe', '-')}, {training.get('epochs', '-')}",
                 f"{model.get('model', {}).get('parameters', 0):,}",
                 "-" if right is None else f"{right:.2%}{margin}",
-                "-" if "wall_s" not in training else f"{training['wall_s']:,.0f}",
+                "-" if "wall_s" not in training else _duration(training["wall_s"]),
                 f"{len(model['files'])}",
             ]
         )
-    header = ["model", "folder", "recipe, epochs", "parameters", "held-out rows", "s", "files"]
+    header = ["model", "folder", "recipe, epochs", "parameters"]
+    header += ["accuracy on\nheld-out rows", "trained\nfor", "exported\nfiles"]
     return table(header, rows, left=3)
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    parts = [(hours, "h"), (minutes, "min"), (rest, "s")]
+    first = next((index for index, (count, _) in enumerate(parts) if count), 2)
+    return " ".join(f"{count} {unit}" for count, unit in parts[first : first + 2])
 
 
 def _text(model: dict[str, Any]) -> str:

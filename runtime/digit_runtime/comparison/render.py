@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, fields
@@ -23,6 +24,8 @@ _ENERGY: Final = "energy\nmJ"
 _LEAST: Final = [
     "first\nms", "p99\nms", "95 %\ninterval", "load\nms", _ENERGY, "memory\nMB", "p95\nms",
 ]  # fmt: skip
+# The space after a number, and after the sign before one.
+_WITHIN: Final = re.compile(r"(?<=\d) |(?<=\+/-) ")
 _GAP: Final = 2
 _WIDTH: Final = 100
 
@@ -126,7 +129,15 @@ def notes(comparison: Comparison) -> str:
     lines = [" ".join(facts)]
     lines += [f"Warning: {warning}." for warning in comparison.warnings]
     lines += [f"Not measured: {failure}" for failure in comparison.failures]
-    return "\n".join(textwrap.fill(line, _WIDTH, break_on_hyphens=False) for line in lines)
+    return "\n".join(map(filled, lines))
+
+
+def filled(text: str) -> str:
+    """Break a text into lines, but no number from the unit or sign beside it."""
+    # Lines are broken at other spaces only.
+    kept = _WITHIN.sub("\N{NO-BREAK SPACE}", text)
+    lines = textwrap.fill(kept, _WIDTH, break_on_hyphens=False, break_long_words=False)
+    return lines.replace("\N{NO-BREAK SPACE}", " ")
 
 
 def _accuracy(rows: Sequence[Row]) -> Iterable[str]:

@@ -1,6 +1,8 @@
+import importlib.util
 import json
 import re
 import shutil
+import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +14,7 @@ from click.testing import Result
 from digit_runtime import device, load
 from digit_runtime.checks import doctor
 from digit_runtime.checks.doctor import Choice, EngineState
+from digit_runtime.checks.extras import EXTRAS
 from digit_runtime.commands.doctor import doctor as command
 from digit_runtime.device import Machine
 from digit_runtime.engines import table as engines
@@ -80,6 +83,30 @@ def test_the_pip_line_of_what_is_missing(run: Run, artifacts: Path, only_numpy: 
         assert f'pip install "digit-runtime[{extra}]"\n' in result.stdout
     assert "- only numpy predicts here, slowly; pip install" in result.stdout
     assert "no faster engine is installed" in result.stdout
+
+
+def test_an_extra_that_is_not_there_has_its_pip_line(
+    run: Run, artifacts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "PIL" else find_spec(name)
+    )
+    result = run(command, "--artifacts", artifacts)
+    assert result.exit_code == 0, result.output
+    for extra in ("image", "pdf", "serve"):
+        assert re.search(rf'{extra} .* pip install "digit-runtime\[{extra}\]"\n', result.stdout)
+    assert "issing" not in result.stdout
+    document = json.loads(run(command, "--artifacts", artifacts, "--json").stdout)
+    states = {extra["name"]: extra["installed"] for extra in document["extras"]}
+    assert not states["image"]
+
+
+def test_every_extra_is_told_of() -> None:
+    path = Path(__file__).parents[3] / "runtime" / "pyproject.toml"
+    known = tomllib.loads(path.read_text())["project"]["optional-dependencies"]
+    of_engines = {engine.extra for engine in engines.ENGINES}
+    assert {extra.name for extra in EXTRAS} == set(known) - of_engines - {"all"}
 
 
 def test_no_models_and_damaged_ones_are_told(run: Run, artifacts: Path, tmp_path: Path) -> None:

@@ -16,6 +16,16 @@ def test_all_models_and_engines_are_listed(run: Run, artifacts: Path) -> None:
         assert word in result.stdout
 
 
+def test_how_long_a_training_took_has_its_units(run: Run, artifacts: Path) -> None:
+    lines = run(info, "--artifacts", artifacts).stdout.splitlines()
+    assert [line.split() for line in lines[:2]] == [
+        ["accuracy", "on", "trained", "exported"],
+        ["model", "folder", "recipe,", "epochs", "parameters", "held-out", "rows", "for", "files"],
+    ]
+    seconds = json.loads((artifacts / "mlp" / "manifest.json").read_text())["training"]["wall_s"]
+    assert f" {seconds // 60:.0f} min {round(seconds) % 60} s " in lines[4]
+
+
 def test_json_has_the_provenance_and_each_file(run: Run, artifacts: Path) -> None:
     result = run(info, "mlp", "--artifacts", artifacts, "--json")
     (model,) = json.loads(result.stdout)["models"]
