@@ -21,6 +21,8 @@ from digit_export.keras_model.scale import PixelRange
 if TYPE_CHECKING:
     from digit_export.keras_model.find import Source
 
+_UNLISTED = "earlier files are still there, but some of them are no longer used; see above"
+
 
 @click.command(
     cls=DigitCommand,
@@ -124,7 +126,7 @@ def export(
     from digit_export.keras_model.find import find
     from digit_export.parity.rows import Data
     from digit_export.publish.outcome import NOT_PUBLISHED
-    from digit_export.publish.publish import written
+    from digit_export.publish.publish import no_longer_listed, written
     from digit_export.report import page, table
 
     if (test_data is None) != (test_labels is None):
@@ -148,22 +150,32 @@ def export(
         [data, *(test or ()), *(source.path for source in found)],
     )
     rows = Data(data, test)
-    documents, missed = [], 0
+    documents, missed, unlisted = [], 0, 0
     for source in found:
         report = partial(click.echo, err=True)
+        if taken := source.taken_over:
+            report(f"{source.name}: {taken}")
         outcomes = run.export(run.ExportJob(source, targets, rows, seed, force, debug, report))
         missed += sum(outcome.status == NOT_PUBLISHED for outcome in outcomes)
-        documents.append(table.as_json(source, outcomes))
+        lost, why = no_longer_listed(source)
+        unlisted += len(lost)
+        documents.append(table.as_json(source, outcomes, lost))
         if not as_json:
             click.echo(f"{table.as_table(source, outcomes)}\n")
             for text in table.layers(outcomes):
                 click.echo(f"{text}\n")
+        if lost:
+            report(
+                f"{source.name}: still there but no longer listed, as {why}: {', '.join(lost)}; "
+                "export them again, or remove them"
+            )
     pages = [page.write(folder) for folder in _folders(found)]
     if as_json:
         click.echo(json.dumps({"schema": 1, "models": documents}, indent=2))
     if missed:
         raise click.ClickException(
-            f"{missed} file{'s' * (missed > 1)} not published; what was there before is unchanged"
+            f"{missed} file{'s' * (missed > 1)} not published; "
+            + (_UNLISTED if unlisted else "what was there before in their place is unchanged")
         )
     if not as_json:
         for path in filter(None, pages):

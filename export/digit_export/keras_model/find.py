@@ -19,6 +19,7 @@ MODEL_NAME: Final = "model.keras"
 _SUFFIXES: Final = (".keras", *HDF5_SUFFIXES)
 _SAVED_MODEL_NAME: Final = "saved_model.pb"
 _VARIABLES: Final = "variables"
+_SHOWN: Final = 10
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,20 @@ class Source:
     def pixels(self) -> PixelRange | None:
         """What the model expects of pixels from 0 to 255, if somebody says so."""
         return self.given_pixels or self.recorded_pixels
+
+    @property
+    def taken_over(self) -> str | None:
+        """What was said of the model before and, as nobody says otherwise, holds on; in words."""
+        taken = []
+        if self.recorded_pixels and not self.given_pixels:
+            taken.append("--scale {:g}..{:g}".format(*self.recorded_pixels))
+        if self.current and self.current.labels and not self.given_labels:
+            names = self.current.labels
+            more = f", ... ({len(names)} names)" if len(names) > _SHOWN else ""
+            taken.append(f"--class-names {', '.join(names[:_SHOWN])}{more}")
+        if not taken:
+            return None
+        return f"{' and '.join(taken)}, as given before: {self.directory / MANIFEST_NAME}"
 
     @property
     def trained_here(self) -> bool:

@@ -98,6 +98,26 @@ def publish(
         return _publish(source.as_of_now(), new, reference, provenance, labels)
 
 
+def no_longer_listed(source: Source) -> tuple[list[str], str]:
+    """Return which files the manifest has lost since `source` was found, and why.
+
+    They are still there: they were good for what was said of the model then.
+    """
+    path = source.directory / MANIFEST_NAME
+    if not source.recorded or not path.exists():
+        return [], ""
+    now = Manifest.read(source.directory)
+    listed = {file.path for file in now.files}
+    lost = [file.path for file in source.recorded.files if file.path not in listed]
+    if not source.current:
+        return lost, "they were made of other weights"
+    if source.pixels != source.recorded_pixels:
+        return lost, "they were made with another --scale"
+    if source.recorded.labels != now.labels:
+        return lost, "they were made with other --class-names"
+    return lost, "they were calibrated on other rows"
+
+
 def _publish(
     source: Source,
     new: Sequence[NewFile],

@@ -58,12 +58,19 @@ def _told(outcome: Outcome) -> Iterator[str]:
         )
 
 
-def as_json(source: Source, outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    """Return the same and the figures on every split, as plain data."""
+def as_json(source: Source, outcomes: Sequence[Outcome], lost: Sequence[str]) -> dict[str, Any]:
+    """Return the same and the figures on every split, as plain data.
+
+    Args:
+        source: The model.
+        outcomes: Of its targets.
+        lost: The files that the manifest lists no longer.
+    """
     return {
         "model": source.name,
         "folder": str(source.directory),
         "keras_sha256": source.sha256,
+        "no_longer_listed": list(lost),
         "files": [
             {
                 "path": str(outcome.path),
