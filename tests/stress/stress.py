@@ -14,13 +14,14 @@ from random import Random
 import click
 import damage
 import kills
+import reading
 import server
 import together
 from digit_runtime.device import cpu_name, usable_cpus
 from digit_runtime.terminal import table
 from trials import end_all
 
-TRIALS = (*server.TRIALS, *damage.TRIALS, *kills.TRIALS, *together.TRIALS)
+TRIALS = (*server.TRIALS, *reading.TRIALS, *damage.TRIALS, *kills.TRIALS, *together.TRIALS)
 
 
 @click.command()

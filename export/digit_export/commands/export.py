@@ -173,9 +173,10 @@ def export(
     if as_json:
         click.echo(json.dumps({"schema": 1, "models": documents}, indent=2))
     if missed:
+        place = "their place" if missed > 1 else "its place"
         raise click.ClickException(
             f"{missed} file{'s' * (missed > 1)} not published; "
-            + (_UNLISTED if unlisted else "what was there before in their place is unchanged")
+            + (_UNLISTED if unlisted else f"what was there before in {place} is unchanged")
         )
     if not as_json:
         for path in filter(None, pages):

@@ -1,6 +1,8 @@
 """`digit-export --model` of somebody's own Keras model: what it takes, gives and lacks."""
 
+import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -155,3 +157,62 @@ def test_a_model_keras_among_other_files_leaves_them_alone(
     export_own(tmp_path / "model.keras", "--scale", "1/255", *ONE_FILE)
     assert (tmp_path / "README.md").read_text() == "my project"
     assert (tmp_path / "artifacts/model/onnx/model-float32.onnx").is_file()
+
+
+def listed(folder: Path) -> set[str]:
+    files = json.loads((folder / "manifest.json").read_text())["files"]
+    return {file["path"] for file in files}
+
+
+@pytest.fixture
+def onnx(export_own: Export, saved: Callable[..., Any], tmp_path: Path) -> Callable[..., Result]:
+    """Export a model of the test's own to ONNX; float32 and float16 are there."""
+    path = tmp_path / "own.keras"
+    saved(path, keras.Input((784,)), LAYERS.Dense(10))
+    export_own(path, "--scale", "1/255", *ONE_FILE)
+    export_own(path, "--format", "onnx", "--precision", "float16")
+    return partial(export_own, path, "--format", "onnx")
+
+
+def test_a_scale_of_before_holds_on_and_is_said(onnx: Callable[..., Result]) -> None:
+    said = "own: --scale 0..1, as given before: "
+    assert said in onnx("--precision", "float32").stderr
+    assert said not in onnx("--precision", "float32", "--scale", "1/255").stderr
+
+
+def test_class_names_of_before_hold_on_and_are_said(
+    onnx: Callable[..., Result], tmp_path: Path
+) -> None:
+    names = "a,b,c,d,e,f,g,h,i,j"
+    result = onnx("--precision", "float32", "--class-names", names)
+    assert "no longer listed, as they were made with other --class-names: onnx/own-float16" in (
+        result.stderr
+    )
+    assert listed(tmp_path / "artifacts/own") == {"onnx/own-float32.onnx"}
+    assert "--class-names a, b, c, d, e, f, g, h, i, j, as given before" in (
+        onnx("--precision", "float32").stderr
+    )
+
+
+def test_files_that_another_scale_unlists_are_named(
+    onnx: Callable[..., Result], tmp_path: Path
+) -> None:
+    folder = tmp_path / "artifacts/own"
+    before = (folder / "onnx/own-float16.onnx").read_bytes()
+    limit = ("--tolerance", "max_difference=1e-5")
+    failing = onnx("--scale=-1..1", "--precision", "all", *limit, exit_code=1)
+    assert (
+        "own: still there but no longer listed, as they were made with another --scale: "
+        "onnx/own-float16.onnx; export them again, or remove them"
+    ) in failing.stderr
+    assert "earlier files are still there, but some of them are no longer used" in failing.stderr
+    assert (folder / "onnx/own-float16.onnx").read_bytes() == before
+    assert "onnx/own-float16.onnx" not in listed(folder)
+
+
+def test_a_failure_that_leaves_all_says_so(onnx: Callable[..., Result], tmp_path: Path) -> None:
+    before = (tmp_path / "artifacts/own/manifest.json").read_bytes()
+    limit = ("--tolerance", "max_difference=1e-5")
+    failing = onnx("--precision", "float16", *limit, exit_code=1)
+    assert "1 file not published; what was there before in its place is unchanged" in failing.stderr
+    assert (tmp_path / "artifacts/own/manifest.json").read_bytes() == before
