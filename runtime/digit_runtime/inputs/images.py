@@ -63,7 +63,7 @@ def from_image(image: "str | Path | bytes | Image.Image") -> Pixels:
 def find_digit(image: "str | Path | bytes | Image.Image") -> Found:
     """Return the digit in an image, and how many others it has; see `from_image`."""
     name = str(image) if isinstance(image, str | Path) else "the image"
-    picture = next(open_pictures(image, name, first_only=True))
+    picture = next(open_pictures(image, name, first_only=True, enlarge=False))
     grey: Grey = np.asarray(picture.grey)
     if grey.shape == (28, 28):
         try:

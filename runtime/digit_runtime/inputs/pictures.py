@@ -58,7 +58,10 @@ class Picture:
 
 
 def open_pictures(
-    source: "str | Path | bytes | Image.Image", name: str, first_only: bool = False
+    source: "str | Path | bytes | Image.Image",
+    name: str,
+    first_only: bool = False,
+    enlarge: bool = True,
 ) -> Iterator[Picture]:
     """Yield the pages of a picture: all of a TIFF or PDF, the first of others.
 
@@ -77,7 +80,7 @@ def open_pictures(
         ) from error
     if isinstance(source, Image.Image):
         with explained(name, "an image"):
-            picture = _decoded(source, 1, name)
+            picture = _decoded(source, 1, name, enlarge)
         yield picture
         return
     with explained(name, "a file"):
@@ -114,7 +117,7 @@ def open_pictures(
                 warnings.simplefilter("ignore")
                 if not has_page(opened, page):
                     return
-                picture = _decoded(opened, page + 1, name)
+                picture = _decoded(opened, page + 1, name, enlarge)
             yield picture
 
 
@@ -133,7 +136,7 @@ def _head(path: Path) -> bytes:
         return stream.read(len(PDF))
 
 
-def _decoded(image: "Image.Image", page: int, name: str) -> Picture:
+def _decoded(image: "Image.Image", page: int, name: str, enlarge: bool) -> Picture:
     from PIL import Image, ImageOps
 
     width, height = image.size
@@ -149,7 +152,7 @@ def _decoded(image: "Image.Image", page: int, name: str) -> Picture:
             f"{_MOST_BYTES // 1024**2} MB that are used; make it smaller"
         )
     grey = grey_of(reduced(image, _PIXELS))
-    if max(grey.size) < _LEAST_SIDE and grey.size != (28, 28):
+    if enlarge and max(grey.size) < _LEAST_SIDE and grey.size != (28, 28):
         larger = _LEAST_SIDE / max(grey.size)
         size = (max(1, round(grey.width * larger)), max(1, round(grey.height * larger)))
         grey = grey.resize(size, Image.Resampling.BICUBIC)

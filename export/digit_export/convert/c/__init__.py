@@ -16,7 +16,7 @@ from digit_export.keras_model.network import Network
 
 _SIZES: Final = re.compile(r"^#if DIGIT_CLASSES != (\d+) \|\| DIGIT_BUFFER_BYTES != (\d+)$", re.M)
 _FROM_GREY: Final = tuple(
-    f"{name}.{kind}" for name in ("digit_from_grey", "digit_ground") for kind in "ch"
+    f"{name}.{kind}" for name in ("digit_from_grey", "digit_ground", "digit_mark") for kind in "ch"
 )
 _HEADER: Final = """\
 /* Made by digit-export; see the .c file of the model. */

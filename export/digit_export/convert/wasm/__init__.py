@@ -43,7 +43,7 @@ def int8(network: Network, calibration: Pixels) -> bytes:
         (folder / "model.c").write_bytes(source)
         others = c.sources(source)
         for file, content in others.items():
-            (folder / file).write_bytes(content)
+            (folder / file).write_bytes(_as_small(content) if file.endswith(".c") else content)
         (folder / "exports.c").write_text(_text("exports.c"), "utf-8")
         sources = ("model.c", "exports.c", *(name for name in others if name.endswith(".c")))
         command = [sys.executable, "-m", "ziglang", "cc", *_OPTIONS, *sources, "-o", "model.wasm"]
@@ -52,6 +52,12 @@ def int8(network: Network, calibration: Pixels) -> bytes:
             reason = (done.stderr.strip() or "no reason given").splitlines()[0][:200]
             raise ConversionError(f"Zig cannot compile it: {reason}")
         return (folder / "model.wasm").read_bytes()
+
+
+def _as_small(source: bytes) -> bytes:
+    """Return C code that is compiled to few bytes: a picture is looked at once, not in a loop."""
+    begin = b"#pragma clang attribute push(__attribute__((minsize)), apply_to = function)\n"
+    return begin + source + b"\n#pragma clang attribute pop\n"
 
 
 def beside(content: bytes, model: str, classes: int) -> Mapping[str, bytes]:

@@ -56,8 +56,8 @@ def find_ink(image: "Image.Image", ink_is_dark: bool | None = None) -> Ink:
     paper = find_paper(image, ink_is_dark)
     noise = _noise(np.asarray(image))
     typical = float(np.quantile(noise, 0.3))
-    radius = min(_WIDEST_BLUR, typical / (3.54 * _NOISE_SHARE * max(1.0, paper.contrast)))
-    if radius > 0.4:
+    radius = blur_radius(typical, paper.contrast)
+    if radius:
         image = image.filter(ImageFilter.GaussianBlur(radius))
         noise /= max(1.0, 3.54 * radius)
         paper = find_paper(image, ink_is_dark)
@@ -75,6 +75,12 @@ def find_ink(image: "Image.Image", ink_is_dark: bool | None = None) -> Ink:
         box=(0, 0, image.width / _CELL, image.height / _CELL),
     )
     return Ink(strength, strength > np.asarray(threshold), paper)
+
+
+def blur_radius(noise: float, contrast: float) -> float:
+    """Return how much a picture with this noise has to be blurred for its ink; 0 for not at all."""
+    radius = min(_WIDEST_BLUR, noise / (3.54 * _NOISE_SHARE * max(1.0, contrast)))
+    return radius if radius > 0.4 else 0.0
 
 
 def _noise(grey: Grey) -> Floats:

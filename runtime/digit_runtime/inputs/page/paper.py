@@ -60,14 +60,23 @@ def find_paper(image: "Image.Image", ink_is_dark: bool | None = None) -> Paper:
     from PIL import ImageFilter
 
     factor = max(1, round(max(image.size) / _SMALL))
-    drawing = _of_drawing(np.asarray(image), factor)
+    drawing = of_drawing(np.asarray(image), factor)
     if drawing and ink_is_dark in (None, drawing.ink_is_dark):
         return drawing
     shrunk = image.reduce(factor)
     if factor < _AVERAGED:
         # The closing takes the brightest of the noise for the paper.
         shrunk = shrunk.filter(ImageFilter.GaussianBlur(1))
-    small = np.asarray(shrunk)
+    return estimate(np.asarray(shrunk), factor, ink_is_dark)
+
+
+def estimate(
+    small: Grey, factor: int, ink_is_dark: bool | None = None, *, certain: bool = True
+) -> Paper:
+    """Estimate the paper under a picture that is shrunken by `factor`, uint8 ``[H, W]``.
+
+    `certain` is whether the ink is taken to be dark, and no more is asked, where nothing tells.
+    """
     window = max(3, round(_WINDOW * min(small.shape)))
     bright, dark = _closings(small, window)
     windows = [max(3, round(share * min(small.shape))) for share in _NARROWER]
@@ -76,7 +85,7 @@ def find_paper(image: "Image.Image", ink_is_dark: bool | None = None) -> Paper:
         for narrow in windows
         if (share := _bright_around(small, *_closings(small, narrow))) is not None
     ]
-    certainty = max(min(shares, default=1.0), 1 - max(shares, default=1.0))
+    certainty = max(min(shares), 1 - max(shares)) if shares else float(certain)
     if ink_is_dark is None:
         ink_is_dark = not shares or shares[-1] >= 0.5
     contrast = float(np.quantile(bright - dark, 0.998))
@@ -84,7 +93,7 @@ def find_paper(image: "Image.Image", ink_is_dark: bool | None = None) -> Paper:
     return Paper(ground, factor, ink_is_dark, certainty, contrast)
 
 
-def _of_drawing(grey: Grey, factor: int) -> Paper | None:
+def of_drawing(grey: Grey, factor: int) -> Paper | None:
     """Return the paper of what was drawn on a screen: one grey, its border's, all ink on one side.
 
     None for what light or a camera had a part in, which has to be estimated.
@@ -106,8 +115,8 @@ def _closings(small: Grey, window: int) -> tuple[Grey, Grey]:
     outer = np.pad(small, window, mode="edge")
     inner = (slice(window, -window), slice(window, -window))
     return (
-        _lowest(_highest(outer, window), window)[inner],
-        _highest(_lowest(outer, window), window)[inner],
+        lowest(highest(outer, window), window)[inner],
+        highest(lowest(outer, window), window)[inner],
     )
 
 
@@ -124,24 +133,26 @@ def _bright_around(small: Grey, bright: Grey, dark: Grey) -> float | None:
         return None
     reach = max(5, round(_RING * max(small.shape)))
     # Right at the ink all is blurred.
-    near = _highest((span > max(_CONTRAST, strongest // 5)).astype(np.uint8), 3)
-    around = _highest(inked.astype(np.uint8), reach).astype(np.bool_) & ~inked
+    near = highest((span > max(_CONTRAST, strongest // 5)).astype(np.uint8), 3)
+    around = highest(inked.astype(np.uint8), reach).astype(np.bool_) & ~inked
     ring = around & ~near.astype(np.bool_)
     if 4 * ring.sum() < around.sum():
         ring = around
     if not ring.any():
         return None
-    brighter = _highest(np.where(inked, bright, 0).astype(np.uint8), reach + 2)[ring]
-    darker = _lowest(np.where(inked, dark, 255).astype(np.uint8), reach + 2)[ring]
+    brighter = highest(np.where(inked, bright, 0).astype(np.uint8), reach + 2)[ring]
+    darker = lowest(np.where(inked, dark, 255).astype(np.uint8), reach + 2)[ring]
     middle = (brighter.astype(np.int16) + darker) // 2
     return float((small[ring] > middle).mean())
 
 
-def _highest(values: Grey, window: int) -> Grey:
+def highest(values: Grey, window: int) -> Grey:
+    """Return the highest value of the square window around each."""
     return _running(values, window, np.maximum)
 
 
-def _lowest(values: Grey, window: int) -> Grey:
+def lowest(values: Grey, window: int) -> Grey:
+    """Return the lowest value of the square window around each."""
     return _running(values, window, np.minimum)
 
 

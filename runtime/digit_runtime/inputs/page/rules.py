@@ -59,7 +59,8 @@ def remove_rules(mask: Mask, strength: Grey) -> list[tuple[int, int, int, int]]:
     """Take rules out of a mask, in place; return their boxes (left, top, right, bottom)."""
     height, width = mask.shape
     longer = max(height, width)
-    thickest = max(5, longer // 120)
+    # What is wider is a stroke; small pictures have thin ones.
+    thickest = max(min(5, longer // 32), longer // 120)
     least = max(0.13 * longer, min(0.45 * longer, 160.0))
     across = np.ascontiguousarray(mask.T)
     pieces = [_pieces(mask, strength, thickest), _pieces(across, strength.T, thickest)]

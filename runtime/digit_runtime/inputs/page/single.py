@@ -6,10 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digit_runtime.inputs.mnist_form import Grey
+from digit_runtime.inputs.page.cells import find_ink_of_one
 from digit_runtime.inputs.page.crop import crop
-from digit_runtime.inputs.page.ink import Ink, Mask, find_ink
+from digit_runtime.inputs.page.ink import Ink, Mask
 from digit_runtime.inputs.page.rules import remove_rules
-from digit_runtime.inputs.page.runs import Runs, blobs_of, paint, runs_of
+from digit_runtime.inputs.page.runs import Runs, blobs_of, join, paint, runs_of
 from digit_runtime.inputs.page.shapes import Shape, find_shapes, is_sheet, united
 
 if TYPE_CHECKING:
@@ -34,6 +35,12 @@ _PAPER: Final = 0.6
 _STROKE: Final = 90
 # What is narrower than this part of the picture is a dot.
 _DOTS: Final = 40
+# Smaller pictures are enlarged.
+_LEAST_SIDE: Final = 64
+# Digits lower than this many cells may be a page's, and lie in one cell by chance.
+_CELLS_HIGH: Final = 3
+# Marks that stand beside one another and are as high as this are digits of a number.
+_AS_HIGH_AS: Final = 0.8
 
 
 def main_digit(image: "Image.Image") -> tuple[Grey, int] | None:
@@ -41,6 +48,7 @@ def main_digit(image: "Image.Image") -> tuple[Grey, int] | None:
 
     The second value is how many further marks may be digits. None where there is no mark.
     """
+    image = _enlarged(image)
     image = _padded(image) if _is_cut(image) else image
     found = _best(image)
     if found is None:
@@ -108,10 +116,51 @@ def _steps(grey: NDArray[np.int16], mask: Mask) -> NDArray[np.int16]:
 
 
 def _found(image: "Image.Image", ink_is_dark: bool | None) -> tuple[Ink, list[Shape]]:
-    ink = find_ink(image, ink_is_dark)
+    ink = find_ink_of_one(image, ink_is_dark)
     mask = ink.mask.copy()
     remove_rules(mask, ink.strength)
-    return ink, find_shapes(blobs_of(runs_of(mask)), mask.shape)[0]
+    shapes = find_shapes(blobs_of(runs_of(mask)), mask.shape)[0]
+    return ink, _joined(shapes, ink.paper.factor)
+
+
+def _joined(shapes: list[Shape], cell: int) -> list[Shape]:
+    """Return the shapes, those as one that lie in the same cell: a pen lifted, a faint stroke."""
+    if len(shapes) < 2:
+        return shapes
+    owner = np.repeat(np.arange(len(shapes)), [len(shape.runs) for shape in shapes])
+    runs = united(shapes).runs
+    across = -(-int(runs.stop.max()) // cell)
+    first, last = runs.start // cell, (runs.stop - 1) // cell
+    length = last - first + 1
+    offset = np.arange(length.sum()) - np.repeat(np.cumsum(length) - length, length)
+    place = np.repeat(runs.row // cell * across + first, length) + offset
+    both = np.unique(np.stack([place, np.repeat(owner, length)]), axis=1)
+    same = np.flatnonzero(both[0, 1:] == both[0, :-1])
+    pairs = [
+        (one, two)
+        for one, two in zip(both[1, same].tolist(), both[1, same + 1].tolist(), strict=True)
+        if _of_one_digit(shapes[one], shapes[two], cell)
+    ]
+    group = join(len(shapes), *np.array(pairs, np.intp).reshape(-1, 2).T)
+    members = [np.flatnonzero(group == number).tolist() for number in range(int(group.max()) + 1)]
+    return [united([shapes[index] for index in chosen]) for chosen in members]
+
+
+def _of_one_digit(one: Shape, two: Shape, cell: int) -> bool:
+    """Tell whether shapes in the same cell are no two digits of a number, nor of a whole page."""
+    low, high = sorted((one.height, two.height))
+    overlap = min(one.box[2], two.box[2]) - max(one.box[0], two.box[0])
+    beside = 2 * overlap < min(one.width, two.width)
+    return high >= _CELLS_HIGH * cell and not (beside and low >= _AS_HIGH_AS * high)
+
+
+def _enlarged(image: "Image.Image") -> "Image.Image":
+    """Return a picture that has enough pixels to tell a stroke's edge."""
+    from PIL import Image
+
+    factor = -(-_LEAST_SIDE // max(image.size))
+    size = (image.width * factor, image.height * factor)
+    return image.resize(size, Image.Resampling.BILINEAR) if factor > 1 else image
 
 
 def _is_cut(image: "Image.Image") -> bool:

@@ -2,7 +2,7 @@
 #ifndef DIGIT_FROM_GREY_H
 #define DIGIT_FROM_GREY_H
 
-#include "digit_ground.h"
+#include "digit_mark.h"
 
 #include <stdint.h>
 
@@ -10,19 +10,13 @@
 extern "C" {
 #endif
 
-/* Room to work in, about 6.7 kB: static, on the stack, or wherever else it fits. */
-typedef struct {
-    float field[20][20];
-    float row[20];
-    float total[20];
-    uint32_t histogram[256];
-    digit_ground ground;
-} digit_grey_buffer;
+/* Room to work in, about 8 kB: static, on the stack, or wherever else it fits. */
+typedef digit_room digit_grey_buffer;
 
 /* Find the digit in `grey`, dark on bright or bright on dark, and bring it into MNIST's form. The light on it
  * may fall off, or a shadow lie on it.
- * Rows are `stride` bytes apart. Returns 0; 1 if there is no ink, all being nearly one grey;
- * 2 for a size that is no picture's. Only with 0 are the pixels written. */
+ * Rows are `stride` bytes apart. Returns 0; 1 if there is no ink that could be a digit; 2 for a
+ * size that is no picture's. Only with 0 are the pixels written. */
 int digit_from_grey(const uint8_t *grey, int32_t width, int32_t height, int32_t stride,
                     uint8_t pixels[784], digit_grey_buffer *buffer);
 
