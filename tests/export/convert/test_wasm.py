@@ -183,7 +183,8 @@ def pictures(digits: Pixels, dice: np.random.Generator) -> Iterator[Image.Image]
 
 PUT = """([type, bytes]) => {
   const data = new DataTransfer();
-  data.items.add(new File([new Uint8Array(bytes)], "a.png", { type: "image/png" }));
+  const content = Uint8Array.from(atob(bytes), (c) => c.charCodeAt(0));
+  data.items.add(new File([content], "a.png", { type: "image/png" }));
   const options = { bubbles: true, cancelable: true };
   const event = type === "drop"
     ? new DragEvent("drop", { ...options, dataTransfer: data })
@@ -215,31 +216,50 @@ def test_pictures_that_are_dropped_or_pasted_are_answered_as_by_the_runtime(
         picture.save(stream, "PNG")
         if page.locator("#clear").is_enabled():
             page.get_by_role("button", name="Clear").click()
-        page.evaluate(PUT, [way, [*stream.getvalue()]])
+        page.evaluate(PUT, [way, base64.b64encode(stream.getvalue()).decode()])
         right += answered(page, classifier.predict(from_image(picture)[None])[0])
-    # In uneven light page and runtime find the paper in ways of their own.
-    assert right >= count - (3 if way == "drop" else 1)
+    # Where the centre of mass lies between two pixels, the last bit decides.
+    assert right >= count - 1
 
 
-def test_digits_that_are_drawn_are_answered_as_by_the_runtime(
+# All strokes of a digit at once; an event of a script's has no pointer that could be captured.
+DRAW = """(strokes) => {
+  const paper = document.getElementById("paper");
+  paper.setPointerCapture = () => {};
+  const box = paper.getBoundingClientRect();
+  const send = (type, [x, y]) => paper.dispatchEvent(new PointerEvent(type, {
+    bubbles: true, cancelable: true, pointerId: 1, isPrimary: true, button: 0,
+    clientX: box.left + x * box.width, clientY: box.top + y * box.height,
+  }));
+  for (const [from, to] of strokes) {
+    send("pointerdown", from);
+    send("pointermove", to);
+    send("pointerup", to);
+  }
+  return paper.toDataURL();
+}"""
+
+
+def strokes_of(digit: np.ndarray) -> Iterator[tuple[tuple[float, float], tuple[float, float]]]:
+    """Yield lines from point to point, in parts of the paper's side, that draw a digit."""
+    for row, line in enumerate(digit.reshape(28, 28) > 150):
+        edges = np.flatnonzero(np.diff(line.astype(int), prepend=0, append=0))
+        for start, stop in zip(edges[::2], edges[1::2], strict=True):
+            y = (row + 0.5) / 28
+            yield ((start + 0.5) / 28, y), ((stop - 0.5) / 28, y)
+
+
+def test_fifty_digits_that_are_drawn_are_answered_as_by_the_runtime(
     page: Any, made: Path, test_digits: Digits
 ) -> None:
-    box, right, classifier = page.locator("#paper").bounding_box(), 0, load(made / "mlp-int8.c")
-    for digit in test_digits[0][:15]:
+    classifier, right, digits = load(made / "mlp-int8.c"), 0, test_digits[0][:50]
+    for digit in digits:
         if page.locator("#clear").is_enabled():
             page.get_by_role("button", name="Clear").click()
-        for row, line in enumerate(digit.reshape(28, 28) > 150):
-            edges = np.flatnonzero(np.diff(line.astype(int), prepend=0, append=0))
-            for start, stop in zip(edges[::2], edges[1::2], strict=True):
-                y = box["y"] + (row + 0.5) / 28 * box["height"]
-                page.mouse.move(box["x"] + (start + 0.5) / 28 * box["width"], y)
-                page.mouse.down()
-                page.mouse.move(box["x"] + (stop - 0.5) / 28 * box["width"], y)
-                page.mouse.up()
-        drawn = page.evaluate("document.getElementById('paper').toDataURL()")
+        drawn = page.evaluate(DRAW, list(strokes_of(digit)))
         picture = base64.b64decode(drawn.partition(",")[2])
         right += answered(page, classifier.predict(from_image(picture)[None])[0])
-    assert right >= 14
+    assert right >= len(digits) - 1
 
 
 def test_a_missing_compiler_is_named(mlp: Path, digits: Digits, monkeypatch: Any) -> None:

@@ -10,7 +10,10 @@ enum {
     EDGE = 64,     /* A digit's edge, of 255; fainter pixels are the blur around it. */
     LARGE = 60,    /* Ink is made smaller down to this, in pixels. */
     MARGIN = 2,
-    LEAST_SIDE = 64
+    LEAST_SIDE = 64,
+    DOTS = 40,     /* What is narrower than this part of the picture is a dot. */
+    EVEN = 12,     /* The greys of an even paper. */
+    STROKE = 90
 };
 
 /* The ink of a digit: of the mark that was found, or all that differs from one grey. */
@@ -68,6 +71,53 @@ static int32_t border_of(const digit_picture *p, uint32_t *histogram)
             return (low + value) / 2;
     }
     return low;
+}
+
+/* A pixel of the border, from the first of the upper row to the last of the right column. */
+static int32_t border_at(const digit_picture *p, int32_t at)
+{
+    if (at < 2 * p->width)
+        return digit_grey_at(p, at < p->width ? 0 : p->height - 1, at % p->width);
+    at -= 2 * p->width;
+    return digit_grey_at(p, at % p->height, at < p->height ? 0 : p->width - 1);
+}
+
+/* Whether strokes run into the border of what is else one grey, an even paper. */
+static int32_t is_cut(const digit_picture *p, uint32_t *histogram)
+{
+    /* Dots, as of a dithered picture, are no strokes. */
+    const int32_t window = digit_most(3, digit_most(p->width, p->height) / DOTS);
+    const int32_t count = 2 * (p->width + p->height) - window + 1;
+    int32_t sum = 0, median = 0, deepest = 0, paper = 0, ink = 0;
+    if (count < 1)
+        return 0;
+    for (int32_t i = 0; i < 256; i++)
+        histogram[i] = 0;
+    for (int32_t i = 0; i < count + window - 1; i++) {
+        sum += border_at(p, i) - (i < window ? 0 : border_at(p, i - window));
+        if (i >= window - 1)
+            histogram[(sum + window / 2) / window]++;
+    }
+    for (int32_t below = (int32_t)histogram[0]; 2 * below < count;)
+        below += (int32_t)histogram[++median];
+    for (int32_t i = 0; i < 256; i++)
+        if (histogram[i])
+            deepest = digit_most(deepest, i < median ? median - i : i - median);
+    for (int32_t i = 0; i < 256; i++) {
+        const int32_t off = i < median ? median - i : i - median;
+        paper += off <= EVEN ? (int32_t)histogram[i] : 0;
+        ink += 2 * off > deepest ? (int32_t)histogram[i] : 0;
+    }
+    return deepest > STROKE && 5 * paper > 3 * count && paper + 2 * ink > count;
+}
+
+static digit_picture padded(digit_picture p, uint32_t *histogram)
+{
+    p.border = border_of(&p, histogram);
+    p.pad += (12 * digit_most(p.width, p.height) + 50) / 100;
+    p.width = p.inner_width * p.scale + 2 * p.pad;
+    p.height = p.inner_height * p.scale + 2 * p.pad;
+    return p;
 }
 
 /* The box, within `from`, of ink that is more than this, in quarters; of all if none is. */
@@ -302,19 +352,14 @@ int digit_from_grey(const uint8_t *grey, int32_t width, int32_t height, int32_t 
     large.scale = (LEAST_SIDE - 1) / digit_most(width, height) + 1;
     large.width *= large.scale;
     large.height *= large.scale;
-    if (found(buffer, &large, &box)) {
-        mark_to_pixels(buffer, &large, box, pixels);
-        return 0;
-    }
-    /* Cut so closely that the strokes run into the border: give them paper around. */
-    large.border = border_of(&large, buffer->histogram);
-    large.pad = (12 * digit_most(large.width, large.height) + 50) / 100;
-    large.width += 2 * large.pad;
-    large.height += 2 * large.pad;
-    if (found(buffer, &large, &box)) {
-        mark_to_pixels(buffer, &large, box, pixels);
-        return 0;
-    }
+    if (is_cut(&large, buffer->histogram))
+        large = padded(large, buffer->histogram);
+    /* Cut so closely that there is no paper: once more, with some around. */
+    for (int32_t turn = 0; turn < 2; turn++, large = padded(large, buffer->histogram))
+        if (found(buffer, &large, &box)) {
+            mark_to_pixels(buffer, &large, box, pixels);
+            return 0;
+        }
     /* A stroke just begun on clean paper. */
     if (has_few_greys(&p, buffer->histogram))
         return from_one_grey(&p, least, most, pixels, buffer);

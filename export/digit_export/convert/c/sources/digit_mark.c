@@ -7,6 +7,7 @@ enum {
     SMALLEST = 6, /* Fewer pixels are noise, */
     LOWEST = 8,   /* and no digit is lower, in pixels, or than this share of the longer side. */
     LOWEST_SHARE = 140,
+    FEW = 8,      /* So few pieces say little about how high digits are. */
     INK = 255,    /* The ink of a cell, before it is known of which mark. */
     AROUND = 3    /* Pixels around a mark, where its edge fades. */
 };
@@ -129,6 +130,53 @@ static int32_t may_be_ink(const digit_mark *m, const digit_picture *p)
            100u * (uint32_t)m->area <= (outside ? 75u : 85u) * (uint32_t)(tall * wide);
 }
 
+static digit_box united(const digit_box *one, const digit_box *two)
+{
+    const digit_box both = {
+        digit_least(one->left, two->left), digit_least(one->top, two->top),
+        digit_most(one->right, two->right), digit_most(one->bottom, two->bottom)};
+    return both;
+}
+
+/* Whether two boxes are so near, above each other, that they are of one digit: as digit_runtime's
+ * inputs/page/parts.py. */
+static int32_t are_stacked(const digit_box *one, const digit_box *two)
+{
+    const digit_box both = united(one, two);
+    const int32_t tall = both.bottom - both.top, wide = both.right - both.left;
+    const int32_t first = one->right - one->left, second = two->right - two->left;
+    const int32_t above = tall - (one->bottom - one->top) - (two->bottom - two->top);
+    const int32_t overlap = first + second - wide, narrower = digit_least(first, second);
+    const int32_t lower = digit_least(one->bottom - one->top, two->bottom - two->top);
+    if (100 * above > 12 * tall || 10 * tall > 18 * wide)
+        return 0;
+    return 10 * overlap > 4 * narrower || (10 * overlap > 2 * narrower && -2 * above < lower);
+}
+
+/* Make the marks that are of one digit one, if there are so few that lines are not meant. */
+static void stack(digit_room *room, const digit_picture *p, int32_t count)
+{
+    digit_mark *marks = room->use.marks;
+    int32_t few = 0;
+    for (int32_t i = 0; i < count; i++)
+        few += may_be_ink(&marks[i], p);
+    for (int32_t i = 0; few <= FEW && i < count; i++)
+        for (int32_t j = i + 1; j < count && may_be_ink(&marks[i], p); j++) {
+            if (!may_be_ink(&marks[j], p) || !are_stacked(&marks[i].box, &marks[j].box))
+                continue;
+            marks[i].box = united(&marks[i].box, &marks[j].box);
+            marks[i].area += marks[j].area;
+            marks[j].area = 0;
+            for (int32_t y = 0; y < room->ground.rows; y++)
+                for (int32_t x = 0; x < room->ground.columns; x++)
+                    if (room->ground.mark[y][x] == j + 1)
+                        room->ground.mark[y][x] = (uint8_t)(i + 1);
+            /* What is larger now may be near others. */
+            i = -1;
+            break;
+        }
+}
+
 /* Whether a mark is so near that it is a part of the main one. */
 static int32_t is_part(const digit_box *part, const digit_box *main)
 {
@@ -173,6 +221,7 @@ int32_t digit_mark_find(digit_room *room, const digit_picture *p, digit_box *fou
             }
     const int32_t count = tell_apart(g);
     measure(room, p, count);
+    stack(room, p, count);
     for (int32_t i = 0; i < count; i++) {
         const digit_mark *mark = &room->use.marks[i];
         const int32_t tall = mark->box.bottom - mark->box.top;
@@ -198,10 +247,7 @@ int32_t digit_mark_find(digit_room *room, const digit_picture *p, digit_box *fou
                     g->mark[y][x] = part ? INK : 0;
         if (!part)
             continue;
-        found->left = digit_least(found->left, mark->box.left);
-        found->top = digit_least(found->top, mark->box.top);
-        found->right = digit_most(found->right, mark->box.right);
-        found->bottom = digit_most(found->bottom, mark->box.bottom);
+        *found = united(found, &mark->box);
     }
     for (int32_t y = 0; y < g->rows; y++)
         for (int32_t x = 0; x < g->columns; x++)
@@ -229,17 +275,21 @@ float digit_mark_writing(digit_room *room, const digit_picture *p, const digit_b
     const int32_t top = digit_most(0, box->top - AROUND), left = digit_most(0, box->left - AROUND);
     const int32_t bottom = digit_least(p->height, box->bottom + AROUND);
     const int32_t right = digit_least(p->width, box->right + AROUND);
-    const int32_t longer = digit_most(box->right - box->left, box->bottom - box->top);
-    int32_t area = 0, edges = 0, clear = 0, alike = 0, size = 0, inside = 0, strong = 0;
+    const int32_t wide = box->right - box->left, tall = box->bottom - box->top;
+    const int32_t longer = digit_most(wide, tall);
+    int32_t area = 0, edges = 0, clear = 0, alike = 0, size = 0, inside = 0, strong = 0, outline = 0;
     for (int32_t i = 0; i < DIGIT_STEPS; i++)
         room->use.edge.steps[i] = 0;
     for (int32_t i = 0; i < 256; i++)
         room->histogram[i] = room->use.edge.strengths[i] = 0;
-    for (int32_t y = top; y < bottom; y++)
+    for (int32_t y = top; y < bottom; y++) {
+        int32_t first = right, last = right;
         for (int32_t x = left; x < right; x++) {
             const int32_t mark = digit_mark_at(room, p, y, x);
             if (mark) {
                 area++;
+                first = digit_least(first, x);
+                last = x + 1;
                 room->histogram[digit_grey_at(p, y, x)]++;
                 room->use.edge.strengths[digit_mark_strength(room, p, y, x)]++;
             }
@@ -256,7 +306,12 @@ float digit_mark_writing(digit_room *room, const digit_picture *p, const digit_b
                 edges++;
             }
         }
-    if (!area || !edges)
+        outline += last - first;
+    }
+    /* What is large and has the outline of a rectangle is a sheet, whatever is on it. */
+    if (!area || !edges ||
+        (2 * tall > p->height && 2 * wide > p->width &&
+         10u * (uint32_t)outline > 9u * (uint32_t)(tall * wide)))
         return 0.0f;
     for (int32_t below = (int32_t)room->histogram[0]; 2 * below < area;)
         below += (int32_t)room->histogram[++inside];
