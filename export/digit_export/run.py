@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from digit_runtime.contract import DIGITS, Pixels, default_names
+from digit_runtime.contract import DIGITS, Pixels
 from digit_runtime.errors import DigitError, EngineError, ModelFileError
 from digit_runtime.models.manifest import ModelFile, read_verified
 
 from digit_export.convert.targets import Target, usual
-from digit_export.errors import ConversionError, KerasModelError, NotApplicableError
+from digit_export.errors import ConversionError, NotApplicableError
 from digit_export.keras_model.find import Source
 from digit_export.parity import evidence
 from digit_export.parity.calibration_rows import CALIBRATION_ROWS, draw
@@ -123,7 +123,7 @@ def _export(job: ExportJob, targets: Sequence[Target]) -> dict[Target, Outcome]:
     network.unsure_below = source.current.unsure_below if source.current else None
     for line in () if source.trained_here else network.adapted:
         job.report(f"{source.name}: {line}")
-    names = _names(source, network.classes)
+    names = source.class_names(network.classes)
     rows, checked = job.data.split(source.validation_rows, names)
     calibration = draw(rows.pixels, rows.labels, CALIBRATION_ROWS, [job.seed, 0], names)
     examples = draw(rows.pixels, rows.labels, REFERENCE_ROWS, REFERENCE_SEED, names)
@@ -219,16 +219,6 @@ def _layers(network: "Network", target: Target, content: bytes, rows: Rows) -> l
     from digit_export.parity.layer_errors import ROWS, compare
 
     return compare(target.network(network), target.format, content, rows.pixels[:ROWS])
-
-
-def _names(source: Source, classes: int) -> tuple[str, ...]:
-    """Return the names of the classes: those given, or else they are counted."""
-    if len(source.given_labels) not in (0, classes):
-        raise KerasModelError(
-            f"{source.path}: tells {classes} classes apart, and --class-names has "
-            f"{len(source.given_labels)}"
-        )
-    return source.labels or default_names(classes)
 
 
 def _doubt(outcomes: Iterable[Outcome], classes: int) -> str | None:

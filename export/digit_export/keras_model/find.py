@@ -69,6 +69,19 @@ class Source:
             "replace them"
         )
 
+    def class_names(self, classes: int) -> tuple[str, ...]:
+        """Return those names that were given or recorded, or else numbers.
+
+        Raises:
+            KerasModelError: More or fewer were given than the model has classes.
+        """
+        if len(self.given_labels) not in (0, classes):
+            raise KerasModelError(
+                f"{self.path}: tells {classes} classes apart, and --class-names has "
+                f"{len(self.given_labels)}"
+            )
+        return self.labels or default_names(classes)
+
     @property
     def location(self) -> str:
         """A hash that tells the model's place from others, without telling where it is."""

@@ -163,6 +163,7 @@ def _print(
     comparison: "Comparison", verdict: "Verdict | None", report: "Report | None", style: str | None
 ) -> None:
     from digit_runtime.comparison import render
+    from digit_runtime.comparison.notes import notes
 
     if style == "json":
         document: dict[str, Any] = comparison.as_json()
@@ -174,7 +175,7 @@ def _print(
     click.echo(render.draw(rows, style, terminal_width()))
     words: list[object] = [verdict, report]
     if style != "csv":
-        words[:0] = [f"{render.ranking(rows)}\n\n{render.notes(comparison)}"]
+        words[:0] = [f"{render.ranking(rows)}\n\n{notes(comparison)}"]
     for part in filter(None, words):
         # Beside CSV, words belong on the other stream.
         click.echo(f"\n{part}", err=style == "csv")

@@ -1,6 +1,7 @@
 """The `digit-info` command."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,9 +23,9 @@ if TYPE_CHECKING:
 def info(model: str | None, artifacts: Path | None, as_json: bool) -> None:
     """Show the models that are here, their files and what they were made from.
 
-    MODEL is a name under --artifacts or a model directory; without it, all models are
-    shown. Every file's hash is checked against its manifest; exit status 1 if one is
-    damaged.
+    MODEL is a name under --artifacts, a model directory, or a folder of several, as of
+    runs; without it, all models are shown. Every file's hash is checked against its
+    manifest; exit status 1 if one is damaged.
 
     FILE is a .onnx or .tflite file. Its graph is read and told: operators, parameters,
     multiplications, what is stored and computed in int8, and what digit-export wrote into
@@ -33,11 +34,10 @@ def info(model: str | None, artifacts: Path | None, as_json: bool) -> None:
     if model and Path(model).suffix.removeprefix(".") in format_names():
         return _file(Path(model), as_json)
     from digit_runtime.checks.model_folder import describe_engines, describe_model
-    from digit_runtime.models.folder import artifacts_folder, model_directory, model_names
+    from digit_runtime.models.folder import artifacts_folder, model_directories
 
-    folder = artifacts_folder(artifacts)
-    names = [model] if model else model_names(folder)
-    models = [describe_model(model_directory(name, folder)) for name in names]
+    directories = model_directories(model, artifacts_folder(artifacts))
+    models = [describe_model(directory) for directory in directories]
     engines = describe_engines()
     if as_json:
         click.echo(json.dumps({"models": models, "engines": engines}, indent=2))
@@ -89,19 +89,14 @@ def _overview(models: list[dict[str, Any]]) -> str:
     rows = []
     for model in models:
         training = model.get("training", {})
-        held_out = training.get("held_out", {})
-        margin = ""
-        if interval := held_out.get("confidence_interval_95"):
-            margin = f" +/- {50 * (interval[1] - interval[0]):.2f}"
-        right = training.get("validation_accuracy")
         rows.append(
             [
                 model["name"],
                 Path(model["folder"]).name,
                 f"{training.get('recipe', '-')}, {training.get('epochs', '-')}",
                 f"{model.get('model', {}).get('parameters', 0):,}",
-                "-" if right is None else f"{right:.2%}{margin}",
-                "-" if "wall_s" not in training else _duration(training["wall_s"]),
+                _held_out(training),
+                _duration(training),
                 f"{len(model['files'])}",
             ]
         )
@@ -110,8 +105,17 @@ def _overview(models: list[dict[str, Any]]) -> str:
     return table(header, rows, left=3)
 
 
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
+def _held_out(training: Mapping[str, Any]) -> str:
+    right = training.get("validation_accuracy")
+    interval = training.get("held_out", {}).get("confidence_interval_95")
+    margin = f" +/- {50 * (interval[1] - interval[0]):.2f}" if interval else ""
+    return "-" if right is None else f"{right:.2%}{margin}"
+
+
+def _duration(training: Mapping[str, Any]) -> str:
+    if "wall_s" not in training:
+        return "-"
+    minutes, rest = divmod(round(training["wall_s"]), 60)
     hours, minutes = divmod(minutes, 60)
     parts = [(hours, "h"), (minutes, "min"), (rest, "s")]
     first = next((index for index, (count, _) in enumerate(parts) if count), 2)
@@ -131,10 +135,12 @@ def _text(model: dict[str, Any]) -> str:
             f"seed {training.get('seed', '?')}",
             "trained on": f"{training.get('data', {}).get('file', '?')}, sha256 "
             f"{training.get('data', {}).get('sha256', '?')[:16]}",
+            "trained for": _duration(training),
+            "held out": f"{_held_out(training)} of the rows held out of training are right",
         }
     if tools := model.get("tools"):
         facts["tools"] = ", ".join(f"{tool} {version}" for tool, version in tools.items())
-    lines = [f"{key:<11} {value}" for key, value in facts.items()]
+    lines = [f"{key:<12} {value}" for key, value in facts.items()]
     rows = [
         [
             file["path"],

@@ -20,6 +20,7 @@ def merge(files: tuple[Path, ...], style: str | None) -> None:
     """
     from digit_runtime.comparison import merge as merging
     from digit_runtime.comparison import render, results
+    from digit_runtime.comparison.notes import measured_on
 
     if len(set(files)) < len(files):
         raise click.UsageError("a file is given twice")
@@ -34,6 +35,6 @@ def merge(files: tuple[Path, ...], style: str | None) -> None:
         return
     click.echo(f"\n{render.ranking(rows)}\n")
     for name, one in comparisons.items():
-        click.echo(f"{name}: {render.measured_on(one)}")
+        click.echo(f"{name}: {measured_on(one)}")
     for warning in merging.warnings(comparisons):
         click.echo(f"Warning: {warning}.")

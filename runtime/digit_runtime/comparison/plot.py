@@ -8,6 +8,7 @@ from string import Template
 from typing import TYPE_CHECKING, Final
 
 from digit_runtime.comparison import render
+from digit_runtime.comparison.notes import notes
 from digit_runtime.comparison.results import Comparison, Row
 from digit_runtime.errors import PackageNotInstalledError
 from digit_runtime.storage.atomic import writing
@@ -106,7 +107,7 @@ def _page(comparison: Comparison) -> str:
         # Without the XML declaration, which has no place inside a page.
         picture=picture.getvalue()[picture.getvalue().index("<svg") :],
         rows="\n".join(lines),
-        notes=html.escape(render.notes(comparison)).replace("\n", "<br>\n"),
+        notes=html.escape(notes(comparison)).replace("\n", "<br>\n"),
     )
 
 

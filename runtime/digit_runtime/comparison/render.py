@@ -2,16 +2,12 @@
 
 import csv
 import io
-import re
-import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, fields
 from typing import Final
 
-from digit_runtime.comparison.exam import HELD_OUT, TRAINING
-from digit_runtime.comparison.measured import BATCHES
-from digit_runtime.comparison.results import Comparison, Row
-from digit_runtime.measuring.conditions import Conditions
+from digit_runtime.comparison.notes import listed
+from digit_runtime.comparison.results import Row
 from digit_runtime.terminal import table
 
 _TEXT_COLUMNS: Final = 3
@@ -24,10 +20,7 @@ _ENERGY: Final = "energy\nmJ"
 _LEAST: Final = [
     "first\nms", "p99\nms", "95 %\ninterval", "load\nms", _ENERGY, "memory\nMB", "p95\nms",
 ]  # fmt: skip
-# The space after a number, and after the sign before one.
-_WITHIN: Final = re.compile(r"(?<=\d) |(?<=\+/-) ")
 _GAP: Final = 2
-_WIDTH: Final = 100
 
 Named = tuple[str | None, Row]
 """A row, and the device that it is of if there are several."""
@@ -66,7 +59,7 @@ def for_terminal(rows: Sequence[Named], width: int) -> str:
     text = _text_columns(rows)
     drawn = _rich(rows, header, body, text, width) or table(header, body, left=text)
     if left_out:
-        drawn += f"\n\nNot shown for want of space: {_listed(left_out)}; --markdown has all."
+        drawn += f"\n\nNot shown for want of space: {listed(left_out)}; --markdown has all."
     return drawn
 
 
@@ -98,91 +91,9 @@ def ranking(rows: Sequence[Named]) -> str:
         own = [row for where, row in rows if (where, row.model) == (device, model)]
         first = [f"{row.format} {row.precision} on {row.engine}" for row in own if row.rank == 1]
         on = f" on {device}" if device else ""
-        verdict = first[0] if len(first) == 1 else f"a tie of {_listed(first)}"
+        verdict = first[0] if len(first) == 1 else f"a tie of {listed(first)}"
         lines.append(f"Fastest {model}{on}: {verdict}.")
     return "\n".join(lines)
-
-
-def measured_on(comparison: Comparison) -> str:
-    """Say where and how it was measured, in a few words."""
-    settings = comparison.settings
-    done = min(row.rounds for row in comparison.rows)
-    of = f" of {settings.rounds}" * (done < settings.rounds)
-    return (
-        f"{comparison.device.cpu}, {settings.threads} thread{'s' * (settings.threads != 1)}, "
-        f"{done}{of} round{'s' * (settings.rounds != 1)}"
-    )
-
-
-def notes(comparison: Comparison) -> str:
-    """Say on what the figures rest, and what speaks against them."""
-    sizes = _listed([str(size) for size in sorted(BATCHES)])
-    facts = [
-        f"{measured_on(comparison)}. Latency is that of one image, throughput that of the best "
-        f"batch of {sizes}.",
-        "Rank: one more than the number of rows of the same model that are certainly faster, "
-        "whose interval of p50 lies wholly below; = marks a tie, where intervals overlap and "
-        "this measurement cannot tell who is faster.",
-        *_accuracy(comparison.rows),
-        *_conditions(comparison.before, comparison.after),
-    ]
-    lines = [" ".join(facts)]
-    lines += [f"Warning: {warning}." for warning in comparison.warnings]
-    lines += [f"Not measured: {failure}" for failure in comparison.failures]
-    return "\n".join(map(filled, lines))
-
-
-def filled(text: str) -> str:
-    """Break a text into lines, but no number from the unit or sign beside it."""
-    # Lines are broken at other spaces only.
-    kept = _WITHIN.sub("\N{NO-BREAK SPACE}", text)
-    lines = textwrap.fill(kept, _WIDTH, break_on_hyphens=False, break_long_words=False)
-    return lines.replace("\N{NO-BREAK SPACE}", " ")
-
-
-def _accuracy(rows: Sequence[Row]) -> Iterable[str]:
-    margins: dict[tuple[str | None, int | None, bool], float] = {}
-    models: dict[tuple[str | None, int | None, bool], dict[str, None]] = {}
-    for row in rows:
-        kind = (row.accuracy_of, row.accuracy_rows, row.accuracy_recorded)
-        models.setdefault(kind, {})[row.model] = None
-        if row.accuracy is not None and row.accuracy_interval:
-            margin = max(abs(row.accuracy - end) for end in row.accuracy_interval)
-            margins[kind] = max(margin, margins.get(kind, 0))
-    for (of, count, recorded), names in models.items():
-        whose = f" of {_listed(list(names))}" if len(models) > 1 else ""
-        if of == TRAINING:
-            yield (
-                f"No accuracy{whose}: these are rows that it was trained on, and which of them "
-                "were held out is not known."
-            )
-        if not count:
-            continue
-        plus_minus = f"+/- {100 * margins[of, count, recorded]:.2f} points (95 %)"
-        which = (
-            f"the {count:,} rows held out of its training"
-            if of == HELD_OUT
-            else (f"{count:,} rows")
-        )
-        how = ", as digit-export recorded it for these rows; this device gives the reference "
-        how += "rows the digits that Keras gave"
-        yield f"Accuracy{whose}: on {which}, {plus_minus}{how * recorded}."
-
-
-def _conditions(before: Conditions, after: Conditions) -> Iterable[str]:
-    facts = []
-    if after.governor:
-        facts.append(f"governor {after.governor}")
-    for name, unit, start, end in (
-        ("load", "", before.load, after.load),
-        ("frequency", " MHz", before.frequency_mhz, after.frequency_mhz),
-        ("temperature", " °C", before.temperature_c, after.temperature_c),
-    ):
-        if start is not None and end is not None:
-            digits = ".1f" if name == "load" else ",.0f"
-            facts.append(f"{name} {start:{digits}}{unit} before and {end:{digits}}{unit} after")
-    if facts:
-        yield f"The machine: {'; '.join(facts)}."
 
 
 def _rich(
@@ -258,7 +169,3 @@ def _ms(value: float) -> str:
 
 def _optional(value: float | None, digits: str) -> str:
     return "-" if value is None else f"{value:{digits}}"
-
-
-def _listed(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

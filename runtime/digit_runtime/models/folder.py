@@ -87,6 +87,19 @@ def model_directory(model: str | Path, artifacts: Path) -> Path:
     return given if (given / MANIFEST_NAME).is_file() else artifacts / model
 
 
+def model_directories(model: str | Path | None, artifacts: Path) -> list[Path]:
+    """Return the directory of `model`, or those in it; without one, those in `artifacts`.
+
+    Raises:
+        ModelNotFoundError: There is no model there.
+    """
+    given = Path(model) if model else artifacts
+    several = not (given / MANIFEST_NAME).is_file() and any(given.glob(f"*/{MANIFEST_NAME}"))
+    if model and not several:
+        return [model_directory(model, artifacts)]
+    return [given / name for name in model_names(given)]
+
+
 def files_behind(model: str | Path, artifacts: Path | None = None) -> list[Path]:
     """Return what is read where `model` is named: that file, or a manifest and what it lists."""
     directory = model_directory(model, artifacts_folder(artifacts))

@@ -26,6 +26,19 @@ def test_how_long_a_training_took_has_its_units(run: Run, artifacts: Path) -> No
     assert f" {seconds // 60:.0f} min {round(seconds) % 60} s " in lines[4]
 
 
+def test_a_folder_of_runs_is_a_table_of_them(run: Run, artifacts: Path, tmp_path: Path) -> None:
+    for seed in ("first", "second"):
+        shutil.copytree(artifacts / "mlp", tmp_path / "runs" / seed)
+    lines = run(info, tmp_path / "runs").stdout.splitlines()
+    assert [line.split()[:2] for line in lines[3:5]] == [["mlp", "first"], ["mlp", "second"]]
+
+
+def test_a_run_says_how_good_it_is(run: Run, artifacts: Path) -> None:
+    training = json.loads((artifacts / "mlp" / "manifest.json").read_text())["training"]
+    right = f"{training['validation_accuracy']:.2%}"
+    assert f"held out     {right} +/- " in run(info, "mlp", "--artifacts", artifacts).stdout
+
+
 def test_json_has_the_provenance_and_each_file(run: Run, artifacts: Path) -> None:
     result = run(info, "mlp", "--artifacts", artifacts, "--json")
     (model,) = json.loads(result.stdout)["models"]

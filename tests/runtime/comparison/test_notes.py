@@ -1,6 +1,6 @@
 """The notes below a comparison are broken into lines where people would break them."""
 
-from digit_runtime.comparison.render import filled
+from digit_runtime.comparison.notes import filled
 from hypothesis import given
 from hypothesis import strategies as st
 
