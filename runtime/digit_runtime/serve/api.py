@@ -33,13 +33,14 @@ class Api:
         # A model is loaded for those only who have digits for it.
         decoder_of(request)
         wanted = self._models.wanted(request.query_params)
-        pixels = await self._intake.pixels(request)
+        sent = await self._intake.digits(request)
         batcher = await self._models.get(wanted)
-        answers, seconds = await batcher.predict(pixels)
+        answers, seconds = await batcher.predict(sent.pixels)
         document = _described(batcher, answers)
         if media_type(request).startswith("image/"):
             # What became of the picture, so that people can see what the model saw.
-            document["pixels"] = pixels[0].tolist()
+            document["pixels"] = sent.pixels[0].tolist()
+            document["others"] = sent.others
         document["engine_milliseconds"] = round(1000 * seconds, 3)
         document["milliseconds"] = round(1000 * (time.perf_counter() - start), 3)
         return JSONResponse(document)

@@ -8,8 +8,7 @@ from typing import Final
 
 from starlette.requests import ClientDisconnect, Request
 
-from digit_runtime.contract import Pixels
-from digit_runtime.serve.decoding import from_image, from_json, from_octets
+from digit_runtime.serve.decoding import Sent, from_image, from_json, from_octets
 from digit_runtime.serve.errors import Refusal, overloaded
 from digit_runtime.serve.limits import Limits
 
@@ -18,7 +17,7 @@ OCTETS: Final = "application/octet-stream"
 # What is decoded at once; what takes longer must not hold up the others.
 _QUICK: Final = {JSON: 16_384, OCTETS: 1_000_000}
 
-Decoder = Callable[[bytearray, Limits], Pixels]
+Decoder = Callable[[bytearray, Limits], Sent]
 
 
 class Intake:
@@ -29,8 +28,8 @@ class Intake:
         self._held = 0
         self._threads = ThreadPoolExecutor(limits.decoders, "decoder")
 
-    async def pixels(self, request: Request) -> Pixels:
-        """Return the digits of a request, uint8 ``[N, 784]`` with N at least 1.
+    async def digits(self, request: Request) -> Sent:
+        """Return the digits of a request, at least one.
 
         Raises:
             Refusal: Too long, too slow, of another type, not digits, or more than the

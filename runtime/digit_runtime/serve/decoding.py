@@ -3,6 +3,7 @@
 import io
 import json
 import math
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -17,8 +18,21 @@ from digit_runtime.serve.limits import Limits
 _NPY: Final = np.lib.format.MAGIC_PREFIX
 
 
-def from_json(body: bytearray, limits: Limits) -> Pixels:
-    """Return the digits of ``{"pixels": [...]}``, uint8 ``[N, 784]``.
+@dataclass(frozen=True)
+class Sent:
+    """What a body holds.
+
+    Attributes:
+        pixels: Its digits, uint8 ``[N, 784]``.
+        others: How many further marks its picture has that may be digits.
+    """
+
+    pixels: Pixels
+    others: int = 0
+
+
+def from_json(body: bytearray, limits: Limits) -> Sent:
+    """Return the digits of ``{"pixels": [...]}``.
 
     Raises:
         Refusal: It is something else.
@@ -38,7 +52,7 @@ def from_json(body: bytearray, limits: Limits) -> Pixels:
     # numpy would take them for 1 and 0.
     if "true" in text or "false" in text:
         raise Refusal(400, "pixels: true and false are not numbers from 0 to 255")
-    return _checked(_whole(given))
+    return Sent(_checked(_whole(given)))
 
 
 def _whole(given: list[Any]) -> Any:
@@ -52,33 +66,34 @@ def _whole(given: list[Any]) -> Any:
     return given
 
 
-def from_octets(body: bytearray, limits: Limits) -> Pixels:
-    """Return the digits of raw bytes, 784 of each, or of a .npy file, uint8 ``[N, 784]``.
+def from_octets(body: bytearray, limits: Limits) -> Sent:
+    """Return the digits of raw bytes, 784 of each, or of a .npy file.
 
     Raises:
         Refusal: It is something else.
     """
     if body.startswith(_NPY):
-        return _from_npy(body, limits)
+        return Sent(_from_npy(body, limits))
     if not body or len(body) % PIXELS:
         raise Refusal(400, f"{len(body):,} bytes are no digits of {PIXELS} bytes each")
     _check_rows(len(body) // PIXELS, limits)
-    return np.frombuffer(body, np.uint8).reshape(-1, PIXELS)
+    return Sent(np.frombuffer(body, np.uint8).reshape(-1, PIXELS))
 
 
-def from_image(body: bytearray, limits: Limits) -> Pixels:
-    """Return the digit in a picture, uint8 ``[1, 784]``.
+def from_image(body: bytearray, limits: Limits) -> Sent:
+    """Return the digit in a picture.
 
     Raises:
         Refusal: It cannot be read, is too large, or shows nothing.
     """
     check_size(body, limits)
     try:
-        return np.ascontiguousarray(images.from_image(bytes(body))[None])
+        found = images.find_digit(bytes(body))
     except DigitError as error:
         raise Refusal(400, str(error)) from error
     except Exception as error:  # Pillow raises whatever a damaged file makes it.
         raise Refusal(400, "the image cannot be read") from error
+    return Sent(np.ascontiguousarray(found.pixels[None]), found.others)
 
 
 def check_size(body: bytes | bytearray, limits: Limits, pages: int = 1) -> None:

@@ -123,20 +123,31 @@ def page(made: Path) -> Iterator[Any]:
         assert not errors
 
 
-def test_a_seven_drawn_on_the_page_from_a_file_is_read(page: Any) -> None:
+def draw_seven(page: Any, middle: float, wide: float) -> None:
     box = page.locator("#paper").bounding_box()
     places = [
-        (box["x"] + x * box["width"], box["y"] + y * box["height"])
-        for x, y in ((0.3, 0.25), (0.7, 0.25), (0.45, 0.8))
+        (box["x"] + (middle + x * wide) * box["width"], box["y"] + y * box["height"])
+        for x, y in ((-0.5, 0.25), (0.5, 0.25), (-0.1, 0.8))
     ]
     page.mouse.move(*places[0])
     page.mouse.down()
     for place in places[1:]:
         page.mouse.move(*place, steps=8)
     page.mouse.up()
+
+
+def test_a_seven_drawn_on_the_page_from_a_file_is_read(page: Any) -> None:
+    draw_seven(page, 0.5, 0.4)
     page.wait_for_function("document.querySelector('.digit').textContent === '7'")
     assert page.get_by_text("ms in this browser").is_visible()
     assert not page.get_by_text("there and back").count()
+    assert not page.get_by_text("marks").count()
+
+
+def test_several_digits_drawn_on_the_page_from_a_file_are_said_to_be_several(page: Any) -> None:
+    for middle in (0.2, 0.5, 0.8):
+        draw_seven(page, middle, 0.15)
+    page.get_by_text("3 marks, and one digit is read: digit-read").wait_for()
 
 
 def test_the_page_is_unsure_by_the_limit_of_the_model(page: Any, made: Path) -> None:

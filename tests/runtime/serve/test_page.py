@@ -52,6 +52,18 @@ def test_a_drawn_seven_is_read(open_page: Any) -> None:
     assert "ms" in page.locator(".time").inner_text()
 
 
+def test_several_digits_are_pointed_to_where_all_are_read(open_page: Any) -> None:
+    page = ready(open_page())
+    for shift in (-0.28, 0.0, 0.28):
+        draw(page, [(0.5 + (x - 0.5) / 2 + shift, y) for x, y in SEVEN])
+    sync_api.expect(page.locator("#status")).to_contain_text("3 marks, and one digit is read")
+    sync_api.expect(page.locator("#status")).to_contain_text("Read a page")
+    page.get_by_role("button", name="Clear").click()
+    draw(page, SEVEN)
+    sync_api.expect(answer(page)).to_have_text("7")
+    sync_api.expect(page.locator("#status")).to_have_text("")
+
+
 def test_the_answer_follows_the_drawing(open_page: Any) -> None:
     page = ready(open_page())
     draw(page, [(0.5, 0.2), (0.5, 0.8)])

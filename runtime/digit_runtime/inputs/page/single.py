@@ -31,8 +31,9 @@ _PADDING: Final = 0.12
 _EVEN: Final = 12
 # ... how much of it they are where a stroke leaves the picture, ...
 _PAPER: Final = 0.6
-# ... and how far the stroke is from them; printed rules are fainter.
+# ... and how far the stroke is from them, also as a share of the ink's; rules are fainter.
 _STROKE: Final = 90
+_AS_DARK: Final = 0.75
 # What is narrower than this part of the picture is a dot.
 _DOTS: Final = 40
 # Smaller pictures are enlarged.
@@ -169,10 +170,13 @@ def _is_cut(image: "Image.Image") -> bool:
     window = max(3, max(image.size) // _DOTS)
     around = np.lib.stride_tricks.sliding_window_view(_border(image), window)
     border = np.median(around, axis=1)
-    off = np.abs(border - np.median(border))
+    ground = np.median(border)
+    off = np.abs(border - ground)
+    # A shadow is not as dark as ink.
+    ink = np.abs(np.quantile(np.asarray(image), [0.01, 0.99]) - ground).max()
     deepest = off.max()
-    paper, ink = (off <= _EVEN).mean(), (off > deepest / 2).mean()
-    return bool(deepest > _STROKE and paper > _PAPER and paper + 2 * ink > 1)
+    paper = float((off <= _EVEN).mean())
+    return bool(deepest > max(_STROKE, _AS_DARK * ink) and paper > _PAPER)
 
 
 def _border(image: "Image.Image") -> Grey:

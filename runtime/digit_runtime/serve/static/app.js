@@ -106,6 +106,10 @@ async function predict() {
   }
 }
 
+// A page that is one file has no "Read a page".
+const several = (marks) =>
+  `${marks} marks, and one digit is read: ${$("other") ? "\u201cRead a page\u201d reads" : "digit-read and digit-serve read"} them all.`;
+
 async function predictFirst(drawing, question) {
   const begin = performance.now();
   try {
@@ -113,7 +117,7 @@ async function predictFirst(drawing, question) {
     if (!paper.drawn()) return false; // It was cleared meanwhile.
     speak(answer.show(found, first.engine, performance.now() - begin));
     comparison.take(first, found);
-    tell("");
+    tell(found.others ? several(found.others + 1) : "");
     show28($("seen"), found.pixels ?? drawing.pixels);
     return true;
   } catch (error) {

@@ -8,7 +8,7 @@ from digit_runtime import Classifier, from_image, load, read_digits
 from digit_runtime.contract import Labels, Pixels
 from digit_runtime.inputs.page.parts import stacked
 from digit_runtime.inputs.page.runs import blobs_of, runs_of
-from PIL import Image, ImageDraw
+from PIL import Image, ImageChops, ImageDraw
 
 Digits = tuple[Pixels, Labels]
 
@@ -78,6 +78,16 @@ def test_dots_at_the_border_are_no_strokes(test_digits: Digits, classifier: Clas
         picture = Image.new("L", (350, 350), 250)
         picture.paste(written(digit), (90, 90))
         pictures.append(picture.point(lambda value: value * 0.85).convert("1"))
+    assert right(pictures, test_digits[1], classifier) >= 38
+
+
+def test_a_shadow_at_the_border_is_no_stroke(test_digits: Digits, classifier: Classifier) -> None:
+    pictures = []
+    for digit in test_digits[0][:40]:
+        picture = Image.new("L", (350, 350), 250)
+        picture.paste(written(digit), (90, 90))
+        shade = Image.linear_gradient("L").resize((350, 350)).point(lambda v: 255 - (v > 170) * 128)
+        pictures.append(ImageChops.multiply(picture, shade))
     assert right(pictures, test_digits[1], classifier) >= 38
 
 
