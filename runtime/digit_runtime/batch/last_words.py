@@ -20,8 +20,8 @@ def last_words(text: str, mark: str | None = None) -> Iterator[Callable[[str], N
 
     Args:
         text: One line.
-        mark: Then all processes that began with its `watcher.value_of` as `watcher.MARK` in
-            their environment are ended, too.
+        mark: Then what is left of the processes that began with this as `watcher.MARK` in their
+            environment, and of those that they started, is ended at any end.
     """
     process = subprocess.Popen(
         [sys.executable, "-I", watcher.__file__, *([mark] if mark else [])],

@@ -25,7 +25,7 @@ from digit_runtime.batch.errors import ClusterError
 from digit_runtime.batch.job import Job, Outcome
 from digit_runtime.batch.parts import Part
 from digit_runtime.batch.scorer import Scorer
-from digit_runtime.batch.watcher import MARK, end_all, value_of
+from digit_runtime.batch.watcher import MARK
 from digit_runtime.terminal import native_stderr_silenced
 
 # What passes through it is the model, and some hundred bytes for each part.
@@ -58,9 +58,6 @@ def connected(address: str | None, cpus: int, mark: str | None = None) -> Iterat
             yield _cpus()
         finally:
             ray.shutdown()
-            # On a busy machine Ray kills its raylet, whose agents then live for a minute more.
-            if mark:
-                end_all(mark)
 
 
 def score_all(
@@ -152,7 +149,7 @@ def _connect(address: str | None, cpus: int, mark: str | None) -> None:
     main = threading.current_thread() is threading.main_thread()
     handler = signal.getsignal(signal.SIGTERM)
     if mark:
-        os.environ[MARK] = value_of(mark)
+        os.environ[MARK] = mark
     try:
         with native_stderr_silenced():
             ray.init(**options)
