@@ -263,7 +263,9 @@ Made = tuple[Image.Image, list[str]]
 Maker = Callable[[Pixels, Labels, Rng], Made]
 
 
-def _single(change: Callable[[Sheet, Rng], None], **how: object) -> Maker:
+def single(change: Callable[[Sheet, Rng], None], **how: object) -> Maker:
+    """Return a maker of pictures of one digit, 350x350; `how` says its paper, ink, height, ..."""
+
     def make(digits: Pixels, labels: Labels, rng: Rng) -> Made:
         index = int(rng.integers(len(digits)))
         colour = how.get("paper", 0.98)
@@ -321,24 +323,24 @@ def _nothing(sheet: Sheet, rng: Rng) -> None:
 
 
 SINGLE: Final[dict[str, Maker]] = {
-    "clean scan": _single(_nothing),
-    "blue ink": _single(_nothing, ink=(0.1, 0.2, 0.6)),
-    "pencil": _single(lambda s, r: noise(s, 3, r), ink=(0.55, 0.55, 0.56)),
-    "chalk": _single(lambda s, r: noise(s, 3, r), paper=0.15, ink=(0.85, 0.85, 0.82)),
-    "small, 40 px": _single(_nothing, height=(32, 44)),
-    "blurred": _single(lambda s, r: blur(s, 4)),
-    "turned by 20 degrees": _single(_nothing, turn=20),
-    "light falls to 60 %": _single(lambda s, r: light(s, 0.6, r)),
-    "light falls to 40 %": _single(lambda s, r: light(s, 0.4, r)),
-    "shadow edge of 30 %": _single(lambda s, r: shadow(s, 0.3, r)),
-    "shadow edge of 50 %": _single(lambda s, r: shadow(s, 0.5, r)),
-    "blue lined paper": _single(_nothing, before=lambda s, r: rules(s, r, 45, squared=False)),
-    "blue squared paper": _single(_nothing, before=lambda s, r: rules(s, r, 34, squared=True)),
-    "frame of 1 px": _single(_frame(1, 0)),
-    "form's box": _single(_frame(3, 12)),
-    "sheet on a desk": _single(_sheet_on_desk, after=as_jpeg),
-    "camera noise 16": _single(lambda s, r: noise(s, 16, r), paper=0.8),
-    "fax, dithered": _single(_nothing, after=_fax),
+    "clean scan": single(_nothing),
+    "blue ink": single(_nothing, ink=(0.1, 0.2, 0.6)),
+    "pencil": single(lambda s, r: noise(s, 3, r), ink=(0.55, 0.55, 0.56)),
+    "chalk": single(lambda s, r: noise(s, 3, r), paper=0.15, ink=(0.85, 0.85, 0.82)),
+    "small, 40 px": single(_nothing, height=(32, 44)),
+    "blurred": single(lambda s, r: blur(s, 4)),
+    "turned by 20 degrees": single(_nothing, turn=20),
+    "light falls to 60 %": single(lambda s, r: light(s, 0.6, r)),
+    "light falls to 40 %": single(lambda s, r: light(s, 0.4, r)),
+    "shadow edge of 30 %": single(lambda s, r: shadow(s, 0.3, r)),
+    "shadow edge of 50 %": single(lambda s, r: shadow(s, 0.5, r)),
+    "blue lined paper": single(_nothing, before=lambda s, r: rules(s, r, 45, squared=False)),
+    "blue squared paper": single(_nothing, before=lambda s, r: rules(s, r, 34, squared=True)),
+    "frame of 1 px": single(_frame(1, 0)),
+    "form's box": single(_frame(3, 12)),
+    "sheet on a desk": single(_sheet_on_desk, after=as_jpeg),
+    "camera noise 16": single(lambda s, r: noise(s, 16, r), paper=0.8),
+    "fax, dithered": single(_nothing, after=_fax),
 }
 
 

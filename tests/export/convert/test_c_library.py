@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -154,6 +155,36 @@ def test_cmake_builds_it(folder: Path, tmp_path: Path) -> None:
     for step in (["-S", ".", "-B", "build"], ["--build", "build"]):
         subprocess.run([cmake, *step], cwd=tmp_path, check=True, capture_output=True)
     subprocess.run([tmp_path / "build" / "app"], check=True)
+
+
+def test_platformio_packs_it(folder: Path, tmp_path: Path) -> None:
+    pio = shutil.which("pio")
+    if not pio:
+        pytest.skip("needs PlatformIO: pip install platformio, in an environment of its own")
+    packed = tmp_path / "library.tar.gz"
+    own = {**os.environ, "HOME": str(tmp_path), "PLATFORMIO_CORE_DIR": str(tmp_path / "core")}
+    subprocess.run([pio, "pkg", "pack", str(folder), "-o", str(packed)], check=True, env=own)
+    with tarfile.open(packed) as archive:
+        names = set(archive.getnames())
+    assert {path.name for path in folder.glob("*.[ch]")} <= names
+
+
+def test_cmake_builds_it_as_a_component_of_esp_idf(folder: Path, tmp_path: Path) -> None:
+    cmake = shutil.which("cmake")
+    if not cmake:
+        pytest.skip("needs cmake")
+    # What ESP-IDF's own function does with SRCS and INCLUDE_DIRS.
+    (tmp_path / "CMakeLists.txt").write_text(
+        "cmake_minimum_required(VERSION 3.16)\nproject(app C)\nset(ESP_PLATFORM 1)\n"
+        "set(COMPONENT_LIB __idf_digit)\nfunction(idf_component_register)\n"
+        '  cmake_parse_arguments(PARSE_ARGV 0 its "" "" "SRCS;INCLUDE_DIRS")\n'
+        "  add_library(${COMPONENT_LIB} STATIC ${its_SRCS})\n"
+        "  target_include_directories(${COMPONENT_LIB} PUBLIC ${its_INCLUDE_DIRS})\n"
+        f"endfunction()\nadd_subdirectory({folder} digit)\n"
+    )
+    for step in (["-S", ".", "-B", "build"], ["--build", "build"]):
+        subprocess.run([cmake, *step], cwd=tmp_path, check=True, capture_output=True)
+    assert list(tmp_path.rglob("lib__idf_digit.a")) or os.name == "nt"
 
 
 def test_its_readme_has_the_compilers_own_figures(folder: Path, tmp_path: Path) -> None:

@@ -178,14 +178,14 @@ static void stack(digit_room *room, const digit_picture *p, int32_t count)
 }
 
 /* Whether a mark is so near that it is a part of the main one. */
-static int32_t is_part(const digit_box *part, const digit_box *main)
+static int32_t is_part(const digit_box *part, const digit_box *whole)
 {
-    const int32_t tall = main->bottom - main->top, height = part->bottom - part->top;
+    const int32_t tall = whole->bottom - whole->top, height = part->bottom - part->top;
     const int32_t width = part->right - part->left;
-    const int32_t overlap = digit_least(part->right, main->right) - digit_most(part->left, main->left);
-    const int32_t gap = digit_most(part->top, main->top) - digit_least(part->bottom, main->bottom);
-    const int32_t both = digit_most(part->bottom, main->bottom) - digit_least(part->top, main->top);
-    const int32_t narrower = digit_least(width, main->right - main->left);
+    const int32_t overlap = digit_least(part->right, whole->right) - digit_most(part->left, whole->left);
+    const int32_t gap = digit_most(part->top, whole->top) - digit_least(part->bottom, whole->bottom);
+    const int32_t both = digit_most(part->bottom, whole->bottom) - digit_least(part->top, whole->top);
+    const int32_t narrower = digit_least(width, whole->right - whole->left);
     const int32_t extent = digit_most(width, height);
     if (100 * extent < 12 * tall)
         return 0;
@@ -201,7 +201,7 @@ static int32_t is_part(const digit_box *part, const digit_box *main)
 int32_t digit_mark_find(digit_room *room, const digit_picture *p, digit_box *found)
 {
     digit_ground *g = &room->ground;
-    int32_t main = -1, tallest = 0, widest = 0;
+    int32_t largest = -1, tallest = 0, widest = 0;
     for (int32_t i = 0; i < 3; i++)
         room->rows[i].y = -1;
     for (int32_t y = 0; y < g->rows; y++)
@@ -230,17 +230,17 @@ int32_t digit_mark_find(digit_room *room, const digit_picture *p, digit_box *fou
         tallest = digit_most(tallest, tall);
         if (tall * (mark->box.right - mark->box.left) > widest) {
             widest = tall * (mark->box.right - mark->box.left);
-            main = i;
+            largest = i;
         }
     }
     if (tallest < LOWEST || LOWEST_SHARE * tallest < digit_most(p->width, p->height))
         return 0;
-    const digit_box box = room->use.marks[main].box;
+    const digit_box box = room->use.marks[largest].box;
     *found = box;
     /* From here on the mark and its parts are 1, and all else 0. */
     for (int32_t i = 0; i < count; i++) {
         const digit_mark *mark = &room->use.marks[i];
-        const int32_t part = i == main || (may_be_ink(mark, p) && is_part(&mark->box, &box));
+        const int32_t part = i == largest || (may_be_ink(mark, p) && is_part(&mark->box, &box));
         for (int32_t y = 0; y < g->rows; y++)
             for (int32_t x = 0; x < g->columns; x++)
                 if (g->mark[y][x] == i + 1)
