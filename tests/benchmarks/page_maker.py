@@ -422,11 +422,14 @@ STRANGE: Final[dict[str, Maker]] = {"letters": _empty(letters), "photograph": _e
 @click.option("--data", type=click.Path(path_type=Path), default=Path("data/test.csv"))
 @click.option("--answers", type=click.Path(path_type=Path), default=Path("data/test_labels.csv"))
 @click.option("--seed", default=0, show_default=True)
-def main(kind: str, output: Path, data: Path, answers: Path, seed: int) -> None:
+@click.option("--width", help="Make it so many pixels wide.", type=int)
+def main(kind: str, output: Path, data: Path, answers: Path, seed: int, width: int | None) -> None:
     """Write a picture of KIND to OUTPUT, and print what stands there."""
     make = (SINGLE | PAGES | TOUCHING | EMPTY | STRANGE)[kind]
     digits, _ = read_csv(data)
     image, text = make(digits, read_labels(answers), np.random.default_rng(seed))
+    if width:
+        image = image.resize((width, round(image.height * width / image.width)))
     image.save(output)
     click.echo("\n".join(text))
 
