@@ -61,6 +61,14 @@ RECIPES: Final[dict[tuple[str, str], Recipe]] = {
             Phase(
                 epochs=3, learning_rate=2e-4, schedule="one-cycle", batch_size=128, lessons="near"
             ),
+            Phase(
+                epochs=3,
+                learning_rate=3e-4,
+                schedule="one-cycle",
+                batch_size=128,
+                lessons="near",
+                sketched=0.1,
+            ),
         ),
         optimizer="adamw",
         validation_fraction=0.05,
@@ -70,8 +78,9 @@ RECIPES: Final[dict[tuple[str, str], Recipe]] = {
         precision="mixed_bfloat16",
         # As a member of the teacher it has been trained for 34 epochs already.
         start="cnn",
-        # On the validation rows, of 0, 0.3, 0.5 and 0.7: cross-entropy 0.033, 0.025, 0.021 and
-        # 0.021; pictures of nothing that pass for a digit 2, 4, 7 and 19 %.
+        # On the validation rows, of 0, 0.2, 0.3, 0.4 and 0.5: accuracy 99.33, 99.38, 99.43, 99.52
+        # and 99.52 %; frames to judge by that pass for a digit 3, 4, 6, 8 and 17 %, scribbles
+        # 2, 2, 4, 5 and 7 %.
         start_share=0.4,
     ),
     ("distilled", "tiny"): Recipe(
