@@ -39,19 +39,26 @@ def test_an_unknown_model_says_how_to_train_one(data: Path, tmp_path: Path) -> N
     assert f"{tmp_path}: holds no */model.keras; train one with digit-train" in failing(*rows)
 
 
-@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 junk", b"\x00" * 5000])
-def test_not_a_keras_file(data: Path, tmp_path: Path, content: bytes) -> None:
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (b"", "is empty"),
+        (b"PK\x03\x04 junk", "is cut short"),
+        (b"\x00" * 5000, "is not a .keras file, which is a zip"),
+    ],
+)
+def test_not_a_keras_file(data: Path, tmp_path: Path, content: bytes, what: str) -> None:
     path = tmp_path / "model.keras"
     path.write_bytes(content)
     line = failing("--model", path, "--data", data / "train.csv")
-    assert f"{path}: not a readable Keras model" in line
+    assert f"{path}: {what}" in line
     assert [path.name for path in tmp_path.iterdir()] == ["model.keras"]
 
 
 def test_a_truncated_keras_file(exported: Any, data: Path, tmp_path: Path) -> None:
     path = tmp_path / "model.keras"
     path.write_bytes((exported.directory / "model.keras").read_bytes()[:100_000])
-    assert "not a readable Keras model" in failing("--model", path, "--data", data / "train.csv")
+    assert f"{path}: is cut short" in failing("--model", path, "--data", data / "train.csv")
 
 
 def test_another_suffix(data: Path, tmp_path: Path) -> None:
