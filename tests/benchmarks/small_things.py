@@ -9,7 +9,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import click
@@ -24,14 +25,15 @@ PREDICT = "from digit_runtime.commands.predict import predict; predict()"
 ENGINES = ("onnxruntime", "litert")
 
 
-def median_us(work: Callable[[], object], runs: int = 3000) -> float:
-    """Return the median time of a call in microseconds."""
-    times = []
+def medians_us(works: Sequence[Callable[[], object]], runs: int = 3000) -> list[float]:
+    """Return the median time of each call in microseconds; they take turns."""
+    times: list[list[int]] = [[] for _ in works]
     for _ in range(runs):
-        start = time.perf_counter_ns()
-        work()
-        times.append(time.perf_counter_ns() - start)
-    return statistics.median(times) / 1000
+        for work, taken in zip(works, times, strict=True):
+            start = time.perf_counter_ns()
+            work()
+            taken.append(time.perf_counter_ns() - start)
+    return [statistics.median(taken) / 1000 for taken in times]
 
 
 # Linux counts the parent's memory at the fork in a child's peak, so the parent is this
@@ -62,10 +64,8 @@ def overhead(pixels: Pixels) -> None:
         classifier = load("mlp", engine=engine, threads=1)
         path = classifier.path
         session = engine_for(classifier.format, engine).open(path.read_bytes(), path, 1)
-        bare, full = (
-            median_us(lambda call=call: call(image))  # type: ignore[misc]
-            for call in (session.run, classifier.predict_proba)
-        )
+        calls = (session.run, classifier.predict_proba)
+        bare, full = medians_us([partial(call, image) for call in calls])
         click.echo(f"overhead of predict_proba, {engine}: {full - bare:.2f} us over {bare:.2f} us")
 
 

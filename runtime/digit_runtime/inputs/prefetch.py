@@ -7,7 +7,8 @@ from typing import Final, Generic, TypeVar
 
 T = TypeVar("T")
 
-_AHEAD: Final = 2
+# So many that reading goes on while an engine starts.
+_AHEAD: Final = 6
 
 
 @contextmanager
@@ -15,7 +16,7 @@ def prefetch(tasks: Iterable[Callable[[], T]], threads: int = 1) -> Iterator[Ite
     """Yield an iterator over what `tasks` return, computed ahead by other threads, from now on.
 
     The tasks are taken one after another, done by `threads` threads, and their results
-    handed out in the same order, each thread two ahead at most. An exception of a task, or
+    handed out in the same order, each thread six ahead at most. An exception of a task, or
     of taking one, is raised in its place. When the context is left, the threads stop.
     """
     work = _Work(iter(tasks), _AHEAD * threads)
