@@ -27,6 +27,21 @@ def save(tmp_path: Path, *layers: Any) -> Path:
     return path
 
 
+@pytest.mark.parametrize("output", [[], ["--json"]])
+@pytest.mark.parametrize("format", ["c", "wasm", "html"])
+def test_a_precision_that_a_format_has_not_is_wrong_usage(format: str, output: list[str]) -> None:
+    words = ["--format", format, "--precision", "float32", *output]
+    result = CliRunner().invoke(export, words)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert f"--format {format} has no float32; it has int8" in result.stderr
+
+
+def test_a_path_is_not_the_name_of_a_model(exported: Any, data: Path) -> None:
+    where = ["--artifacts", exported.directory.parent, "--data", data / "train.csv"]
+    assert "./mlp: is not a .keras or .h5 file" in failing("--model", "./mlp", *where)
+
+
 def test_missing_training_rows_say_how_to_get_them(exported: Any, tmp_path: Path) -> None:
     line = failing("--artifacts", exported.directory.parent, "--data", tmp_path / "train.csv")
     assert f"{tmp_path / 'train.csv'}: no such file" in line

@@ -54,7 +54,7 @@ def write(
         DigitError: The file cannot be used, or something cannot be written.
     """
     manifest = Manifest.read(directory)
-    files = find_all(directory.name, artifacts=directory.parent)
+    files = find_all(directory)
     # Not what is faster at this moment: the figures depend on no clock.
     first = preferred(files)[0]
     classifier = Classifier(first.file, first.engine.name)

@@ -43,7 +43,7 @@ def card(model: str, data: Path, labels: Path, others: Path | None, artifacts: P
     """
     from digit_runtime.errors import PixelsError
     from digit_runtime.inputs.kaggle_csv import read_csv, read_labels
-    from digit_runtime.models.folder import model_names
+    from digit_runtime.models.folder import from_artifacts, model_names
     from digit_runtime.models.manifest import sha256_of
 
     from digit_export.card.run import write, written
@@ -56,7 +56,7 @@ def card(model: str, data: Path, labels: Path, others: Path | None, artifacts: P
             f"digits of other hands; digit-data others --out {beside} fetches what that needs",
             err=True,
         )
-    names = model_names(artifacts) if model == "all" else [model]
+    names = model_names(artifacts) if model == "all" else [from_artifacts(model)]
     refuse_overwriting(
         {"--artifacts": [path for name in names for path in written(artifacts / name)]},
         [data, labels],

@@ -125,7 +125,7 @@ def export(
     from digit_export.convert.targets import select
     from digit_export.keras_model.find import find
     from digit_export.parity.rows import Data
-    from digit_export.publish.outcome import NOT_PUBLISHED
+    from digit_export.publish.outcome import NOT_APPLICABLE, NOT_PUBLISHED
     from digit_export.publish.publish import no_longer_listed, written
     from digit_export.report import page, table
 
@@ -138,7 +138,11 @@ def export(
     )
     if model == "all" and (class_names or scale):
         raise click.UsageError("--class-names and --scale are of one model: give --model")
-    targets = tolerance.apply(select(format_, precision), limits)
+    selected = select(format_, precision)
+    if not selected:
+        there = ", ".join(target.precision for target in select(format_, "all"))
+        raise click.UsageError(f"--format {format_} has no {precision}; it has {there}")
+    targets = tolerance.apply(selected, limits)
     found = find(model, artifacts, class_names, scale, replace)
     refuse_overwriting(
         {
@@ -150,13 +154,15 @@ def export(
         [data, *(test or ()), *(source.path for source in found)],
     )
     rows = Data(data, test)
-    documents, missed, unlisted = [], 0, 0
+    documents, usable, missed, unlisted = [], [], 0, 0
     for source in found:
         report = partial(click.echo, err=True)
         if taken := source.taken_over:
             report(f"{source.name}: {taken}")
         outcomes = run.export(run.ExportJob(source, targets, rows, seed, force, debug, report))
         missed += sum(outcome.status == NOT_PUBLISHED for outcome in outcomes)
+        if any(outcome.status != NOT_APPLICABLE for outcome in outcomes):
+            usable.append(source)
         lost, why = no_longer_listed(source)
         unlisted += len(lost)
         documents.append(table.as_json(source, outcomes, lost))
@@ -181,7 +187,8 @@ def export(
     if not as_json:
         for path in filter(None, pages):
             click.echo(f"what changed, and whether that could be chance: {path}\n")
-        click.echo(table.next_steps(found, *(test or (_unlabelled(data), None))))
+        if usable:
+            click.echo(table.next_steps(usable, *(test or (_unlabelled(data), None))))
 
 
 def _folders(found: "Sequence[Source]") -> list[Path]:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from digit_runtime.contract import default_names
 from digit_runtime.errors import ModelNotFoundError
+from digit_runtime.models.folder import is_path as named_by_path
 from digit_runtime.models.manifest import MANIFEST_NAME, Manifest, sha256_of
 from digit_train.training.keras_files import HDF5_SUFFIXES, damage
 
@@ -204,8 +205,8 @@ def find(
         raise KerasModelError(
             f"{path}: is a SavedModel without its {_SAVED_MODEL_NAME}; copy the whole folder again"
         )
-    if not is_path and (path.is_file() or len(path.parts) > 1):
-        raise KerasModelError(f"{path}: is not a .keras or .h5 file, nor a SavedModel's folder")
+    if not is_path and (path.is_file() or named_by_path(model)):
+        raise KerasModelError(f"{model}: is not a .keras or .h5 file, nor a SavedModel's folder")
     if not is_path:
         path = artifacts / model / MODEL_NAME
     if is_path and path.is_dir() and not is_saved_model:

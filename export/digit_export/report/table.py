@@ -115,13 +115,25 @@ def next_steps(sources: Sequence[Source], rows: Path | None, labels: Path | None
         for model in models:
             output = ["-o", f"submission-{model}.csv"]
             lines.append(
-                ["digit-predict", str(rows), "--model", model, *where, *given, *output]
+                ["digit-predict", _argument(rows), "--model", model, *where, *given, *output]
                 if rows
-                else ["digit-verify", model, *where]
+                else _verify(model, where)
             )
         which = [word for model in models for word in ("--models", model)]
         lines.append(["digit-compare", *which, *where, *data, *given])
     return "\n  ".join(["next:", *map(shlex.join, lines)])
+
+
+def _argument(path: Path) -> str:
+    # What begins with a dash would be read as an option.
+    return f"./{path}" if str(path).startswith("-") else str(path)
+
+
+def _verify(model: str, where: list[str]) -> list[str]:
+    # Nor can "./" help here: it would make a path of a name.
+    if model.startswith("-"):
+        return ["digit-verify", *where, "--", model]
+    return ["digit-verify", model, *where]
 
 
 def _shown(path: Path) -> Path:

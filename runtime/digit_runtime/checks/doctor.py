@@ -186,8 +186,10 @@ def probe(engine: Engine, path: Path) -> str:
 
 
 def _choice(artifacts: Path, name: str, broken: Mapping[str, str]) -> Choice:
+    # A path: a folder of that name in the working directory is another model.
+    folder = artifacts / name
     try:
-        chosen = auto.choose(find_all(name, artifacts=artifacts), anew=True, broken=broken)
+        chosen = auto.choose(find_all(folder, artifacts=artifacts), anew=True, broken=broken)
         failed = [pair for pair, trial in chosen.trials if trial.failure]
         usable = [p for p in chosen.pairs if p.engine.name not in broken and p not in failed]
         if usable:

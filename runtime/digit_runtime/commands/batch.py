@@ -57,12 +57,7 @@ _SHOWN: Final = 5
     is_flag=True,
     help="Replace results of inputs that changed, of another model, or of other options.",
 )
-@click.option(
-    "--model",
-    default="cnn",
-    show_default=True,
-    help="A model's name, or the path of a .onnx or .tflite file.",
-)
+@options.model
 @options.format_and_precision
 @options.engine
 @options.orientation

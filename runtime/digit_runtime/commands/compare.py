@@ -72,11 +72,16 @@ def compare(
     from digit_runtime.comparison import candidates, exam, goals, plot, run
     from digit_runtime.comparison.measured import Plan
     from digit_runtime.models import reference
-    from digit_runtime.models.folder import artifacts_folder, files_behind, model_names
+    from digit_runtime.models.folder import (
+        artifacts_folder,
+        files_behind,
+        from_artifacts,
+        model_names,
+    )
 
     amount = QUICK if quick else USUAL
     folder = artifacts_folder(artifacts)
-    names = models or tuple(model_names(folder))
+    names = tuple(map(from_artifacts, models)) or tuple(model_names(folder))
     files = [file for name in names for file in files_behind(name, folder)]
     refuse_overwriting({"--plot": picture}, [data, labels, baseline, *files])
     chosen = candidates.candidates(names, folder, engines, list(dict.fromkeys(formats)))

@@ -23,9 +23,10 @@ if TYPE_CHECKING:
 def info(model: str | None, artifacts: Path | None, as_json: bool) -> None:
     """Show the models that are here, their files and what they were made from.
 
-    MODEL is a name under --artifacts, a model directory, or a folder of several, as of
-    runs; without it, all models are shown. Every file's hash is checked against its
-    manifest; exit status 1 if one is damaged.
+    MODEL is a name under --artifacts, the path of a model directory, or a folder of
+    several, as of runs; without it, all models are shown. ./mlp is a path, mlp a name,
+    unless the folder mlp here has a manifest.json. Every file's hash is checked against
+    its manifest; exit status 1 if one is damaged.
 
     FILE is a .onnx or .tflite file. Its graph is read and told: operators, parameters,
     multiplications, what is stored and computed in int8, and what digit-export wrote into

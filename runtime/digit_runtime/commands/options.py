@@ -23,6 +23,17 @@ def artifacts(command: F) -> F:
     )(command)
 
 
+def model(command: F) -> F:
+    """Add --model."""
+    return click.option(
+        "--model",
+        default="cnn",
+        show_default=True,
+        help="A name under --artifacts, or the path (./mlp, not mlp) of a model directory or "
+        "a .onnx or .tflite file.",
+    )(command)
+
+
 def format_and_precision(command: F) -> F:
     """Add --format and --precision."""
     command = click.option(

@@ -31,12 +31,7 @@ _READERS: Final = 2
     required=True,
     type=click.Path(path_type=Path, allow_dash=True),
 )
-@click.option(
-    "--model",
-    default="cnn",
-    show_default=True,
-    help="A model's name, or the path of a .onnx or .tflite file.",
-)
+@options.model
 @options.format_and_precision
 @options.engine
 @click.option("--threads", type=click.IntRange(1, MOST_THREADS), help="[default: all usable CPUs]")

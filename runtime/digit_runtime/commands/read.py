@@ -17,7 +17,7 @@ from digit_runtime.terminal import native_stderr_silenced
     epilog="Example:  digit-read sheet.jpg -o digits.csv --show sheet-read.png",
 )
 @click.argument("pictures", metavar="PICTURE...", nargs=-1, required=True)
-@click.option("--model", default="cnn", show_default=True, help="A model's name or file.")
+@options.model
 @options.format_and_precision
 @options.engine
 @click.option("--threads", type=click.IntRange(min=1), help="[default: all usable CPUs]")

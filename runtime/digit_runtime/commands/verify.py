@@ -49,7 +49,8 @@ def verify(
     how far probabilities may be from Keras's, or how many of these rows may get another
     answer. Also checks the hash of every file. Exit status 1 if anything fails.
 
-    MODEL is a name under --artifacts or a model directory; without it, all are checked.
+    MODEL is a name under --artifacts or the path of a model directory; without it, all
+    are checked. ./mlp is a path, mlp a name, unless the folder mlp here has a manifest.json.
     """
     from dataclasses import asdict
 
@@ -58,7 +59,8 @@ def verify(
     from digit_runtime.models.reference import golden_rows
 
     folder = artifacts_folder(artifacts)
-    directories = [model_directory(name, folder) for name in models or model_names(folder)]
+    directories = [model_directory(name, folder) for name in models]
+    directories = directories or [folder / name for name in model_names(folder)]
     reports = []
     for directory in directories:
         chosen = verification.candidates(directory, format_, precision, engines)

@@ -81,10 +81,50 @@ def model_names(artifacts: Path) -> list[str]:
     return names
 
 
+def is_path(model: str | Path) -> bool:
+    """Return whether `model` can only be a path: no name has a separator, or is "." or ".."."""
+    text = str(model)
+    separators = {"/", os.sep, os.altsep}
+    return text in (os.curdir, os.pardir) or any(one in text for one in separators if one)
+
+
+def from_artifacts(model: str) -> str:
+    """Return what the folder of models is joined with to find `model`, a path or a name."""
+    return str(Path(model).absolute()) if is_path(model) else model
+
+
 def model_directory(model: str | Path, artifacts: Path) -> Path:
-    """Return the directory of `model`: that path if a model lies there, else by name."""
+    """Return the directory of `model`, a path or a name.
+
+    A path is never looked up in `artifacts`. A name is, unless the folder of that name in
+    the working directory holds a model itself.
+
+    Raises:
+        ModelNotFoundError: A path without a manifest.
+    """
+    directory = _directory(model, artifacts)
+    if directory == Path(model) and not (directory / MANIFEST_NAME).exists():
+        raise ModelNotFoundError(_no_model(model))
+    return directory
+
+
+def _directory(model: str | Path, artifacts: Path) -> Path:
+    given, named = Path(model), artifacts / model
+    if is_path(model) or (given / MANIFEST_NAME).exists():
+        return given
+    # The folder that somebody sees, rather than one that is nowhere.
+    return given if given.is_dir() and not (named / MANIFEST_NAME).exists() else named
+
+
+def _no_model(model: str | Path) -> str:
     given = Path(model)
-    return given if (given / MANIFEST_NAME).is_file() else artifacts / model
+    if not given.exists():
+        return f"{model}: no such file or folder"
+    if not given.is_dir():
+        return f"{model}: is no model file, nor a model's folder"
+    if inside := sorted(path.parent.name for path in given.glob(f"*/{MANIFEST_NAME}")):
+        return f"{model}: has no {MANIFEST_NAME}; models in it: {', '.join(inside)}"
+    return f"{model}: has no {MANIFEST_NAME}; copy the model's whole folder, or give another"
 
 
 def model_directories(model: str | Path | None, artifacts: Path) -> list[Path]:
@@ -94,7 +134,7 @@ def model_directories(model: str | Path | None, artifacts: Path) -> list[Path]:
         ModelNotFoundError: There is no model there.
     """
     given = Path(model) if model else artifacts
-    several = not (given / MANIFEST_NAME).is_file() and any(given.glob(f"*/{MANIFEST_NAME}"))
+    several = not (given / MANIFEST_NAME).exists() and any(given.glob(f"*/{MANIFEST_NAME}"))
     if model and not several:
         return [model_directory(model, artifacts)]
     return [given / name for name in model_names(given)]
@@ -102,7 +142,7 @@ def model_directories(model: str | Path | None, artifacts: Path) -> list[Path]:
 
 def files_behind(model: str | Path, artifacts: Path | None = None) -> list[Path]:
     """Return what is read where `model` is named: that file, or a manifest and what it lists."""
-    directory = model_directory(model, artifacts_folder(artifacts))
+    directory = _directory(model, artifacts_folder(artifacts))
     if not (directory / MANIFEST_NAME).is_file():
         return [Path(model)]
     files: list[Path] = []
@@ -150,16 +190,18 @@ def find_all(
     if Path(model).suffix.lstrip(".") in format_names():
         return [find(model, format, precision)]
     folder = artifacts_folder(artifacts)
-    directory = model_directory(model, folder)
-    if not (directory / MANIFEST_NAME).is_file():
+    directory = _directory(model, folder)
+    if not (directory / MANIFEST_NAME).exists():
         if Path(model).suffix in _KERAS_SUFFIXES or (Path(model) / _SAVED_MODEL).is_file():
             here = Path(model).exists()
             raise ModelNotFoundError(
-                f"{model}: is a Keras model; export it first (digit-export {model}), then give "
-                "its name, or the path of a .onnx or .tflite file"
+                f"{model}: is a Keras model; export it first (digit-export --model {model}), then "
+                "give its name, or the path of a .onnx or .tflite file"
                 if here
                 else f"{model}: no such file"
             )
+        if directory == Path(model):
+            raise ModelNotFoundError(_no_model(model))
         known = ", ".join(model_names(folder))
         raise ModelNotFoundError(
             f"no model {str(model)!r} in {folder}; it has: {known} "

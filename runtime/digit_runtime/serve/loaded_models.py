@@ -13,7 +13,7 @@ from digit_runtime.engines.table import engines_for
 from digit_runtime.errors import DigitError
 from digit_runtime.loading.load import load
 from digit_runtime.models.classifier import Classifier
-from digit_runtime.models.folder import artifacts_folder, files_of, model_directory, model_names
+from digit_runtime.models.folder import artifacts_folder, files_of, model_names
 from digit_runtime.models.manifest import Manifest, sha256_of
 from digit_runtime.models.reference import golden_rows
 from digit_runtime.serve.batcher import Batcher
@@ -57,7 +57,7 @@ class LoadedModels:
         self._by_file: dict[tuple[Path, str], Batcher] = {}
         self._samples: dict[str, bytes] = {}
         folder = artifacts_folder(artifacts)
-        self._directories = {name: model_directory(name, folder) for name in model_names(folder)}
+        self._directories = {name: folder / name for name in model_names(folder)}
         self._offers = {name: _offer(name, path) for name, path in self._directories.items()}
         self.first = self._keep(default, self._load(default))
 

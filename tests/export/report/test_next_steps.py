@@ -19,6 +19,15 @@ def test_without_test_rows_the_files_are_verified(source: Source) -> None:
     assert "--data" not in lines[2]
 
 
+def test_what_begins_with_a_dash_is_no_option(tmp_path: Path) -> None:
+    dash = Source(tmp_path / "-dash.keras", tmp_path / "artifacts" / "-dash", None)
+    (_, verified, _) = next_steps([dash], None, None).splitlines()
+    assert verified.startswith("  digit-verify --artifacts ")
+    assert verified.endswith(" -- -dash")
+    (_, predicted, _) = next_steps([dash], Path("-test.csv"), None).splitlines()
+    assert predicted.startswith("  digit-predict ./-test.csv --model -dash ")
+
+
 def test_with_test_rows_they_are_predicted(source: Source) -> None:
     lines = next_steps([source], Path("test.csv"), None).splitlines()
     assert lines[1].startswith("  digit-predict test.csv --model own ")
