@@ -29,6 +29,9 @@ class _Named:
         super().__init__(*args, **attributes)
         callback = attributes.get("callback")
         self.params: list[click.Parameter]
+        for param in self.params:
+            if isinstance(param.type, click.Path):
+                param.type = _NamedPath(param.type)
         self.params.append(_version_option(callback.__module__ if callback else __name__))
 
     def main(self, *args: Any, **options: Any) -> Any:
@@ -36,6 +39,24 @@ class _Named:
         _fill_shut_streams()
         end_without_output()
         return super().main(*args, **options)  # type: ignore[misc]
+
+
+class _NamedPath(click.Path):
+    """A path as `kind` takes it; but an empty one would be the current folder."""
+
+    def __init__(self, kind: click.Path) -> None:
+        vars(self).update(vars(kind))
+
+    def convert(
+        self,
+        value: str | os.PathLike[str],
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> str | bytes | os.PathLike[str]:
+        """Return the path, as `click.Path` does."""
+        if value == "":
+            self.fail("'': no such file", param, ctx)
+        return super().convert(value, param, ctx)
 
 
 class DigitCommand(_Named, click.Command):

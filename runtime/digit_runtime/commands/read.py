@@ -1,7 +1,6 @@
 """The `digit-read` command."""
 
 import json
-import sys
 from pathlib import Path
 
 import click
@@ -53,6 +52,7 @@ def read(
     rules, boxes and specks are left out. A ? stands for a digit that the model is unsure
     of. What cannot be read gets a line that says why; the exit status is then 1.
     """
+    from digit_runtime.errors import OutputError
     from digit_runtime.loading.load import load
     from digit_runtime.models.folder import files_behind
     from digit_runtime.reading.answers import Answer, as_csv
@@ -63,7 +63,10 @@ def read(
 
     files = pictures_of(pictures)
     named = [file for file in files if isinstance(file, str)]
-    shown = Shown(show, named) if show else None
+    try:
+        shown = Shown(show, named) if show else None
+    except OutputError as error:
+        raise click.UsageError(f"--show {error}") from error
     refuse_overwriting(
         {"-o": output, "--show": [shown.path(file) for file in named] if shown else None},
         [*named, *files_behind(model, artifacts)],
@@ -78,23 +81,24 @@ def read(
             artifacts=artifacts,
         )
     answers = []
-    quiet = as_json or str(output) == "-"
+    to_stdout = str(output) == "-"
+    quiet = as_json or to_stdout
     for file in track(files, "reading", len(files)) if len(files) > 1 else files:
         if isinstance(file, Answer):
             answer = file
         else:
-            source = sys.stdin.buffer.read() if file == "-" else Path(file)
+            source = Path(file) if file != "-" else None
             answer = read_file(source, file, classifier, shown)
         answers.append(answer)
         if not quiet:
-            click.echo(answer.text())
-    if output is not None and str(output) != "-":
-        with writing(output) as stream:
-            stream.write(as_csv(answers).encode())
-    elif output is not None:
+            click.echo(click.format_filename(answer.text()))
+    if to_stdout:
         click.echo(as_csv(answers), nl=False)
+    elif output is not None:
+        with writing(output) as stream:
+            stream.write(as_csv(answers))
     if as_json:
-        click.echo(json.dumps([answer.as_json() for answer in answers], indent=2))
+        click.echo(json.dumps([answer.as_json() for answer in answers], indent=2), err=to_stdout)
     failed = sum(answer.error is not None for answer in answers)
     if failed:
         raise click.ClickException(f"{failed:,} of {len(answers):,} pictures could not be read")

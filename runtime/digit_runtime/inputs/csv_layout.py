@@ -44,7 +44,7 @@ def read_layout(first: bytes, name: str) -> Layout:
         raise PixelsError(f"{name}: {'line 1 is blank' if first else 'is empty'}")
     if not text.replace("\t", "").isprintable() or "\ufffd" in text:
         what = kind_of(first)
-        hint = "; digit-predict and digit_runtime.read_pixels read it by its name"
+        hint = "; digit-predict and digit_runtime.read_pixels read it from a file, not from a pipe"
         raise PixelsError(
             f"{name}: is {what or 'not text'}; expected a CSV of digits"
             + hint * (is_image(what) or what in (NPY, PARQUET, ZIP))

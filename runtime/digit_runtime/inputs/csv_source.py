@@ -4,21 +4,20 @@ import codecs
 import gzip
 import io
 import re
-import sys
 import zipfile
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, Final, cast
 
-from digit_runtime.errors import InputNotFoundError, InputReadError, PixelsError
-from digit_runtime.inputs.sniff import ZIP, kind_of
+from digit_runtime.errors import DigitError, InputNotFoundError, InputReadError, PixelsError
+from digit_runtime.inputs.sniff import ZIP, check_named, kind_of
+from digit_runtime.inputs.streams import STDIN, raw_stdin
 
 Source = str | Path | bytes | BinaryIO
 """A path (``-`` is standard input), a file's content, or a stream of bytes."""
 
 GZIP_MAGIC: Final = b"\x1f\x8b"
-STDIN: Final = "standard input"
 # Its Label column is made up.
 _SAMPLE: Final = "sample_submission.csv"
 _ADDRESS: Final = re.compile(r"[a-z][a-z0-9+.-]+:/{1,2}[^/]", re.IGNORECASE)
@@ -85,17 +84,20 @@ def _peek(raw: "io.BufferedReader[Any]", name: str) -> bytes:
 
 
 def _peekable(source: Source, name: str, stack: ExitStack) -> "io.BufferedReader[Any]":
+    check_named(source)
     try:
         if isinstance(source, bytes):
             return io.BufferedReader(cast(Any, io.BytesIO(source)))
         if not isinstance(source, str | Path):
             reader: io.BufferedReader[Any] = io.BufferedReader(_Stream(source))
         elif str(source) == "-":
-            reader = io.BufferedReader(cast(Any, _raw_stdin()))
+            reader = io.BufferedReader(cast(Any, raw_stdin()))
         else:
             return stack.enter_context(_file_of(Path(source)).open("rb"))
         stack.callback(reader.detach)
         return reader
+    except DigitError:
+        raise
     except FileNotFoundError as error:
         if _ADDRESS.match(name):
             raise InputNotFoundError(
@@ -146,17 +148,6 @@ def _no_choice(names: Sequence[str], members: Sequence[str], name: str, inside: 
     if _EXCEL in names:
         return "is an Excel workbook; save it as CSV (File, Save as, CSV UTF-8)"
     return "is a zip archive without a CSV (digit_runtime.read_pixels reads .npz files)"
-
-
-def _raw_stdin() -> io.RawIOBase:
-    # Not sys.stdin.buffer: an interrupted command may end while a thread still waits in a
-    # read, and Python aborts if it cannot lock that object to close it.
-    if sys.stdin is None:
-        raise InputReadError(f"{STDIN}: is closed; nothing can be read from it")
-    try:
-        return io.FileIO(sys.stdin.fileno(), closefd=False)
-    except io.UnsupportedOperation:  # Someone has put an object in its place.
-        return cast(io.RawIOBase, sys.stdin.buffer)
 
 
 class _Stream(io.RawIOBase):

@@ -19,6 +19,7 @@ from digit_runtime.inputs.sniff import (
     NPY,
     PARQUET,
     ZIP,
+    check_named,
     image_files,
     is_image,
     kind_of,
@@ -74,6 +75,7 @@ def open_pixels(
         DigitError: It cannot be read, or is nothing of these; says why. What is wrong
             further on is raised by the batches.
     """
+    check_named(source)
     path = Path(source) if isinstance(source, str | Path) and str(source) != "-" else None
     kind = kind_of(_head(path)) if path and path.is_file() else None
     suffix = path.suffix.lower() if path else ""

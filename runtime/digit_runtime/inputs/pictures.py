@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Final
 
 from digit_runtime.errors import PackageNotInstalledError, PixelsError, explained
 from digit_runtime.inputs.decoding import memory_of, reduced, without_comments
+from digit_runtime.inputs.sniff import check_named
+from digit_runtime.inputs.streams import read_once
 from digit_runtime.inputs.tones import grey_of
 
 if TYPE_CHECKING:
@@ -83,10 +85,13 @@ def open_pictures(
             picture = _decoded(source, 1, name, enlarge)
         yield picture
         return
+    check_named(source)
+    if not isinstance(source, bytes):
+        source = read_once(Path(source), name)
     with explained(name, "a file"):
-        head = source[:5] if isinstance(source, bytes) else _head(Path(source))
+        head = source[: len(PDF)] if isinstance(source, bytes) else _head(source)
         if head[:2] in _PLAIN:
-            text = source if isinstance(source, bytes) else Path(source).read_bytes()
+            text = source if isinstance(source, bytes) else source.read_bytes()
             source = without_comments(text)
     if head == PDF:
         from digit_runtime.inputs.pdf import pdf_pages

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Final
 
-from digit_runtime.errors import PixelsError, explained
+from digit_runtime.errors import InputNotFoundError, PixelsError, explained
 
 NPY: Final = "a NumPy array"
 ZIP: Final = "a zip archive"
@@ -34,6 +34,16 @@ IMAGE_SUFFIXES: Final = frozenset(
     {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".heic", ".heif"}
     | {".pbm", ".pgm", ".ppm", ".pnm", ".pdf"}
 )
+
+
+def check_named(source: object) -> None:
+    """Refuse an empty name, which `Path` would take for the current folder.
+
+    Raises:
+        InputNotFoundError: It is one.
+    """
+    if source == "":
+        raise InputNotFoundError("'': no such file")
 
 
 def kind_of(head: bytes) -> str | None:

@@ -69,14 +69,15 @@ class Answer:
         return {"file": self.file, "error": self.error, "pages": [_json(p) for p in self.pages]}
 
 
-def as_csv(answers: list[Answer]) -> str:
+def as_csv(answers: list[Answer]) -> bytes:
     """Return the CSV of all files."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(HEADER)
     for answer in answers:
         writer.writerows(answer.rows())
-    return stream.getvalue()
+    # A file's name need not be valid text; its bytes go out as they came.
+    return stream.getvalue().encode(errors="surrogateescape")
 
 
 def _counts(page: Page) -> str:

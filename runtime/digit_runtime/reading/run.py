@@ -2,11 +2,12 @@
 
 import io
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from digit_runtime.errors import DigitError, OutputError
+from digit_runtime.errors import DigitError, InputReadError, OutputError
 from digit_runtime.inputs.page.read import Model, read_page
 from digit_runtime.inputs.pictures import open_pictures
+from digit_runtime.inputs.streams import STDIN, read_stdin
 from digit_runtime.models.classifier import Classifier
 from digit_runtime.reading.answers import Answer
 from digit_runtime.storage.atomic import writing
@@ -16,12 +17,25 @@ if TYPE_CHECKING:
     from PIL import Image
 
 
+_FORMATS: Final = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}
+
+
 class Shown:
-    """Where annotated pictures go: one file, or a folder for several; never over an input."""
+    """Where annotated pictures go: one file, or a folder for several; never over an input.
+
+    Raises:
+        OutputError: The file is to be of another format than PNG and JPEG.
+    """
 
     def __init__(self, target: Path, files: list[str]) -> None:
         self._target = target
         self._folder = target.is_dir() or len(files) > 1 or not target.suffix
+        if str(target) == "-":
+            raise OutputError("-: no picture goes to standard output; name a .png or .jpg")
+        if not self._folder and target.suffix.lower() not in _FORMATS:
+            raise OutputError(
+                f"{target}: is written as PNG or JPEG only; end its name in .png or .jpg"
+            )
         self._inputs = [Path(file) for file in files if file != "-"]
         self._written: set[Path] = set()
 
@@ -39,9 +53,8 @@ class Shown:
         if any(same_file(path, one) for one in self._inputs):
             raise OutputError(f"{path}: is one of the pictures; name another file for --show")
         self._written.add(path)
-        form = {".jpg": "JPEG", ".jpeg": "JPEG"}.get(path.suffix.lower(), "PNG")
         stream = io.BytesIO()
-        image.save(stream, form)
+        image.save(stream, _FORMATS[path.suffix.lower()])
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -51,15 +64,15 @@ class Shown:
 
 
 def read_file(
-    source: Path | bytes, name: str, classifier: Classifier, shown: Shown | None
+    source: Path | bytes | None, name: str, classifier: Classifier, shown: Shown | None
 ) -> Answer:
-    """Return what a file holds, or why it cannot be read."""
+    """Return what a file holds, or why it cannot be read; None is standard input."""
     from digit_runtime.reading.annotate import annotated
 
     answer = Answer(name)
     model = Model(classifier.predict_proba, classifier.labels, classifier.unsure_below)
     try:
-        for picture in open_pictures(source, name):
+        for picture in open_pictures(read_stdin() if source is None else source, name):
             page = read_page(picture, model)
             answer.pages.append(page)
             if shown is not None:
@@ -67,5 +80,6 @@ def read_file(
     except OutputError:
         raise
     except DigitError as error:
-        answer.error = str(error).removeprefix(f"{name}: ")
+        said = STDIN if source is None and isinstance(error, InputReadError) else name
+        answer.error = str(error).removeprefix(f"{said}: ")
     return answer

@@ -7,7 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import Result
-from digit_runtime import PixelsError, read_pixels
+from digit_runtime import (
+    InputNotFoundError,
+    PixelsError,
+    from_image,
+    read_csv,
+    read_digits,
+    read_pixels,
+)
 from digit_runtime.commands.predict import predict
 from digit_runtime.contract import Labels, Pixels
 from PIL import Image
@@ -119,3 +126,9 @@ def test_a_folder_without_pictures_is_an_error(run: Run, tmp_path: Path) -> None
     assert result.exit_code == 1
     assert result.stderr == "Error: empty: has no image files directly in it (.png, .jpg, ...)\n"
     assert not (tmp_path / "submission.csv").exists()
+
+
+@pytest.mark.parametrize("read", [read_pixels, read_csv, from_image, read_digits])
+def test_an_empty_name_is_no_file(read: Callable[[str], object]) -> None:
+    with pytest.raises(InputNotFoundError, match=r"^'': no such file$"):
+        read("")
