@@ -61,8 +61,8 @@ def as_pixels(images: Images) -> Pixels:
 
     Accepts uint8 arrays of shape ``[784]``, ``[28, 28]``, ``[N, 784]``, ``[N, 28, 28]``,
     ``[N, 28, 28, 1]`` and ``[N, 1, 28, 28]``, and arrays of other integer types whose
-    values are all in 0..255. Of a DataFrame (pandas, polars), the names of its columns say
-    which pixel is which (see `columns_of`), and a label is left out.
+    values are all in 0..255. Of a DataFrame (pandas, polars) or Arrow table, the names of its
+    columns say which pixel is which (see `columns_of`), and a label is left out.
 
     Raises:
         PixelsError: Another shape, fractional values, or values outside 0..255.
@@ -73,7 +73,9 @@ def as_pixels(images: Images) -> Pixels:
             "digit_runtime.read_pixels first"
         )
     try:
-        array = _in_order(np.asarray(images), getattr(images, "columns", None))
+        # An Arrow table's columns are their values.
+        names = getattr(images, "column_names", getattr(images, "columns", None))
+        array = _in_order(np.asarray(images), names)
     except (ValueError, TypeError) as error:
         raise PixelsError(f"pixels are not an array: {error}") from error
     check_shape(array)

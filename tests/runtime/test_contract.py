@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow
 import pytest
 from digit_runtime import PixelsError, as_pixels
 from digit_runtime.contract import Labels, Pixels
@@ -55,6 +56,17 @@ def test_a_dataframe_is_read_by_the_names_of_its_columns() -> None:
     np.testing.assert_array_equal(as_pixels(pd.DataFrame(images)), images)
     with pytest.raises(PixelsError, match="column 786 is 'id'; leave it out"):
         as_pixels(frame.assign(id=0))
+
+
+def test_an_arrow_table_is_read_as_a_dataframe_is() -> None:
+    images = np.arange(3 * 784).reshape(3, 784) % 256
+    frame = pd.DataFrame(images, columns=[f"pixel{index}" for index in range(784)])
+    frame.insert(0, "label", [1, 2, 3])
+    table = pyarrow.Table.from_pandas(frame.sort_index(axis=1))
+    for arrow in (table, table.to_batches()[0]):
+        np.testing.assert_array_equal(as_pixels(arrow), images)
+    with pytest.raises(PixelsError, match="column 785 is 'id'; leave it out"):
+        as_pixels(pyarrow.Table.from_pandas(frame.drop(columns="label").assign(id=0)))
 
 
 def test_mypy_refuses_a_string(tmp_path: Path) -> None:

@@ -14,12 +14,14 @@ from digit_runtime.batch.walk import (
     HIDDEN,
     IS_HIDDEN,
     NO_SUFFIX,
+    NOT_UNICODE,
     SUFFIXES,
     WANTED,
     PassedOver,
     local_files,
+    printable,
 )
-from digit_runtime.errors import InputNotFoundError, explained
+from digit_runtime.errors import InputNotFoundError, InputReadError, explained
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,8 @@ def find(inputs: Iterable[str], output: str) -> Found:
     first: dict[str, str] = {}
     for given in inputs:
         named = False
+        if printable(given) != given:
+            raise InputReadError(f"{printable(given)}: {NOT_UNICODE}")
         with explained(shown(given, ""), "a folder of digits"):
             for one in _named(given, own):
                 if isinstance(one, PassedOver):

@@ -17,6 +17,7 @@ SUFFIXES: Final = (*TABLES, *PICTURES)
 WANTED: Final = f"{', '.join(TABLES)} or that of a picture"
 HIDDEN: Final = ("_", ".")
 IS_HIDDEN: Final = "its name begins with _ or ."
+NOT_UNICODE: Final = "its name is not valid Unicode; rename it"
 NO_SUFFIX: Final = f"its name does not end with {WANTED}"
 
 
@@ -56,14 +57,14 @@ def local_files(fs: FileSystem, folder: str, own: str) -> Iterator[FileInfo | Pa
             for name in list(folders):
                 path = f"{here}/{name}"
                 if name.startswith(HIDDEN):
-                    yield PassedOver(_printable(f"{path}/"), IS_HIDDEN)
+                    yield PassedOver(printable(f"{path}/"), IS_HIDDEN)
                     folders.remove(name)
                 elif os.path.islink(path):
                     waiting.append(path)
             for name in sorted(files):
                 path = f"{here}/{name}"
                 if reason := _obstacle(path, name):
-                    yield PassedOver(_printable(path), reason)
+                    yield PassedOver(printable(path), reason)
                 elif os.path.islink(path):
                     linked.append(path)
                 else:
@@ -78,12 +79,13 @@ def _obstacle(path: str, name: str) -> str:
         return NO_SUFFIX
     if not os.path.isfile(path):
         return "is no file, or a link to nothing"
-    if _printable(path) != path:
-        return "its name is not valid Unicode; rename it"
+    if printable(path) != path:
+        return NOT_UNICODE
     return ""
 
 
-def _printable(path: str) -> str:
+def printable(path: str) -> str:
+    """Return a path for messages; another text where it is not valid Unicode."""
     return path.encode(errors="replace").decode()
 
 

@@ -20,8 +20,17 @@ _SHOWN: Final = 5
     cls=DigitCommand,
     epilog="Example:  digit-batch scans/ 'more/*.parquet' -o scored/ --model cnn",
 )
-@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
-@click.option("-o", "--output", required=True, metavar="FOLDER", help="Gets the results.")
+@click.argument(
+    "inputs", metavar="INPUT...", nargs=-1, required=True, type=click.Path(readable=False)
+)
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    metavar="FOLDER",
+    type=click.Path(readable=False),
+    help="Gets the results.",
+)
 @click.option(
     "--output-format",
     type=click.Choice(["parquet", "csv"]),

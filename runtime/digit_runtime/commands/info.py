@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=DigitCommand, epilog="Example:  digit-info cnn")
-@click.argument("model", metavar="[MODEL|FILE]", required=False)
+@click.argument("model", metavar="[MODEL|FILE]", required=False, type=click.Path(readable=False))
 @options.artifacts
 @options.as_json
 def info(model: str | None, artifacts: Path | None, as_json: bool) -> None:

@@ -117,6 +117,11 @@ def predict(
         if single and invert:
             raise click.UsageError("--invert is not for images: their colours are found out")
         pictures = _pictures(inputs) if single else []
+        if hardest and pictures:
+            raise click.UsageError("--hardest is not for pictures: it needs a table with labels")
+        # Of several, those that are opened later may have them.
+        if hardest and not (labels or several.names_files or several.opened[0].has_labels):
+            raise click.UsageError("--hardest needs labels: a label column, or --labels")
         if pictures:
             with native_stderr_silenced():
                 classifier = load(
@@ -183,6 +188,10 @@ def predict(
             )
         except AnswersError as error:
             raise PixelsError(f"{labels}: {error}") from error
+        if hardest and not (result.score or result.trained):
+            raise PixelsError(
+                "; ".join(["--hardest needs labels, and no row has one", *result.notes])
+            )
         if hardest and found:
             result.notes.append(f"the hardest digits are in {found.write(hardest)[1]}")
     for source in several.opened:
@@ -196,7 +205,7 @@ def predict(
     picture = single[0] if single and len(single) == 1 and len(several.opened) == 1 else None
     summarise = predict_result.as_json if as_json else predict_result.as_text
     document = summarise(classifier, output, result, picture, seconds)
-    click.echo(document, err=str(output) == "-")
+    click.echo(click.format_filename(document), err=str(output) == "-")
 
 
 def _pictures(inputs: Sequence[Path]) -> list[Path]:

@@ -2,9 +2,11 @@
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from click.testing import Result
 
 from .conftest import NEEDS_RAY
 
@@ -98,3 +100,19 @@ def test_the_results_are_neither_read_nor_named(scans: Path) -> None:
 def test_a_name_that_is_no_text_is_passed_over(scans: Path) -> None:
     Path(os.fsdecode(b"scans/\xff.csv")).write_bytes(b"x")
     assert found("scans") == (ALL, {"scans/?.csv": "its name is not valid Unicode; rename it"})
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
+def test_a_name_that_is_no_text_is_refused_where_it_is_given(scans: Path) -> None:
+    from digit_runtime.errors import InputReadError
+
+    with pytest.raises(InputReadError, match=r"^a\?\.csv: its name is not valid Unicode; rename"):
+        found(os.fsdecode(b"a\xff.csv"))
+
+
+def test_an_empty_name_is_not_the_current_folder(scans: Path, run: Callable[..., Result]) -> None:
+    from digit_runtime.commands.batch import batch
+
+    for arguments in (["", "-o", "out"], ["scans", "-o", ""]):
+        refused = run(batch, *arguments)
+        assert refused.exit_code == 2 and "'': no such file" in refused.stderr

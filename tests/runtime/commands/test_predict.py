@@ -103,6 +103,24 @@ def test_a_label_column_is_scored(
     assert document["training_rows"] is None
 
 
+def test_the_hardest_digits_need_labels(
+    run: Run, sample: tuple[Path, Path], tmp_path: Path
+) -> None:
+    header, *lines = sample[0].read_text().splitlines()
+    Path("a.csv").write_text("\n".join(["label," + header, *("?," + line for line in lines)]))
+    Image.new("L", (28, 28)).save("a.png")
+    before = sorted(tmp_path.iterdir())
+    for inputs, status, message in (
+        (["digits.csv"], 2, "--hardest needs labels: a label column, or --labels"),
+        (["a.png"], 2, "--hardest is not for pictures"),
+        (["digits.csv", "digits.csv"], 1, "--hardest needs labels, and no row has one"),
+        (["a.csv"], 1, "the label column is not scored: a.csv: row 1, column label: '?' is not"),
+    ):
+        result = run(predict, *inputs, "--hardest", "found", "--model", "mlp")
+        assert result.exit_code == status and message in result.stderr, result.output
+        assert sorted(tmp_path.iterdir()) == before
+
+
 def test_labels_that_are_none_of_the_model_are_not_scored(
     run: Run, sample: tuple[Path, Path]
 ) -> None:
