@@ -11,6 +11,7 @@ from digit_runtime.loading.auto import preferred
 from digit_runtime.models.classifier import Classifier
 from digit_runtime.models.folder import find_all
 from digit_runtime.models.manifest import MANIFEST_NAME, Manifest
+from digit_runtime.models.provenance import read_checked
 from digit_runtime.storage.atomic import writing
 from digit_train.training.folder import locked
 
@@ -50,10 +51,11 @@ def write(
 
     Raises:
         ModelNotFoundError: No manifest, or no exported file.
+        ManifestError: See `provenance.read_checked`.
         ModelFileError: A model of other classes.
         DigitError: The file cannot be used, or something cannot be written.
     """
-    manifest = Manifest.read(directory)
+    manifest = read_checked(directory)
     files = find_all(directory)
     # Not what is faster at this moment: the figures depend on no clock.
     first = preferred(files)[0]
@@ -77,7 +79,7 @@ def write(
         figures["training_rows"] = True
     with locked(directory):
         # An export may have published more since, or other bytes.
-        manifest = Manifest.read(directory)
+        manifest = read_checked(directory)
         if entry.sha256 not in {file.sha256 for file in manifest.files}:
             raise ModelFileError(
                 f"{directory / entry.path}: was exported anew meanwhile; try again"

@@ -11,6 +11,7 @@ from digit_runtime.contract import default_names
 from digit_runtime.errors import ModelNotFoundError
 from digit_runtime.models.folder import is_path as named_by_path
 from digit_runtime.models.manifest import MANIFEST_NAME, Manifest, sha256_of
+from digit_runtime.models.provenance import read_checked
 from digit_train.training.keras_files import HDF5_SUFFIXES, damage
 
 from digit_export.errors import KerasModelError
@@ -237,10 +238,9 @@ def _source(path: Path, artifacts: Path) -> Source:
 
 
 def _recorded(directory: Path) -> Manifest | None:
-    return Manifest.read(directory) if (directory / MANIFEST_NAME).exists() else None
+    return read_checked(directory) if (directory / MANIFEST_NAME).exists() else None
 
 
 def _section(manifest: Manifest | None, key: str) -> dict[str, Any]:
-    # The runtime does not check provenance, so a manifest may hold anything there.
     value = manifest.provenance.get(key) if manifest else None
     return value if isinstance(value, dict) else {}

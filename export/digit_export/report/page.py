@@ -121,10 +121,10 @@ def _confidence(manifest: Manifest, curve: Reliability) -> str:
     if abs(gap) < _CALIBRATED:
         return f"Its confidence can be taken at its word: {means}."
     way = "under" if gap > 0 else "over"
-    training = manifest.provenance.get("training")
-    settings = training.get("settings") if isinstance(training, dict) else None
-    smoothing = settings.get("label_smoothing") if isinstance(settings, dict) else None
-    why = f"; it was trained with label smoothing of {smoothing:g}" if smoothing and gap > 0 else ""
+    why = ""
+    match manifest.provenance.get("training"):
+        case {"settings": {"label_smoothing": float(smoothing)}} if smoothing and gap > 0:
+            why = f"; it was trained with label smoothing of {smoothing:g}"
     return f"It is {way}-confident by {abs(gap):.1f} points: {means}{why}."
 
 

@@ -6,21 +6,23 @@ from typing import Any
 from digit_runtime.contract import DIGITS
 from digit_runtime.engines.table import ENGINES
 from digit_runtime.formats.precisions import NAMES
-from digit_runtime.models.manifest import Manifest, ModelFile, file_state
+from digit_runtime.models.manifest import ModelFile, file_state
+from digit_runtime.models.provenance import read_checked
 
 
 def describe_model(directory: Path) -> dict[str, Any]:
     """Return the manifest's provenance and the state of each file that it lists.
 
     Raises:
-        ModelNotFoundError, ManifestError: See `Manifest.read`.
+        ModelNotFoundError, ManifestError: See `provenance.read_checked`.
     """
-    manifest = Manifest.read(directory)
+    manifest = read_checked(directory)
+    said = {key: value for key, value in manifest.provenance.items() if key != "folder"}
     return {
         "name": manifest.name,
         "folder": str(directory),
         "labels": list(manifest.labels or DIGITS),
-        **manifest.provenance,
+        **said,
         "files": [_file(directory, entry) for entry in manifest.files],
     }
 

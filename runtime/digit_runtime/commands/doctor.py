@@ -29,7 +29,8 @@ def doctor(artifacts: Path | None, as_json: bool) -> None:
     The CPU and those of its instructions that matter for int8, memory, Python, which
     engines are installed and work, which extras are there, which file and engine digit-predict
     will use for each model, and the pip line for what is missing. The engines are measured
-    anew, and the result is remembered for digit-predict.
+    anew, and the result is remembered for digit-predict. Exit status 1 if there is no model,
+    or one that digit-predict cannot use.
     """
     from dataclasses import asdict
 
@@ -63,12 +64,16 @@ def doctor(artifacts: Path | None, as_json: bool) -> None:
             "notes": notes,
         }
         click.echo(json.dumps(document, indent=2))
-        return
-    parts = [_machine(machine), _engines(engines), _extras(EXTRAS)]
-    if choices:
-        parts.append(_choices(choices))
-    parts.append("\n".join(f"- {note}" for note in notes) or _ALL_WELL)
-    click.echo("\n\n".join(parts))
+    else:
+        parts = [_machine(machine), _engines(engines), _extras(EXTRAS)]
+        if choices:
+            parts.append(_choices(choices))
+        parts.append("\n".join(f"- {note}" for note in notes) or _ALL_WELL)
+        click.echo("\n\n".join(parts))
+    if unusable := [choice.model for choice in choices if choice.error]:
+        raise click.ClickException(f"digit-predict cannot use {', '.join(unusable)}; see above")
+    if not choices:
+        raise click.ClickException("digit-predict has no model to use; see above")
 
 
 def _machine(machine: "Machine") -> str:

@@ -1,8 +1,8 @@
 """manifest.json: what a model directory holds, and the proof that its files are intact.
 
 A model is a directory, found by name through its manifest. The runtime reads the
-contract and the files; everything else (training, calibration, tool versions) is kept
-in `Manifest.provenance` as it stands, for people and for `digit-info`.
+contract and the files; everything else (training, calibration, tool versions) is kept in
+`Manifest.provenance` as it stands; who shows it reads it with `provenance.read_checked`.
 """
 
 import hashlib
@@ -30,9 +30,9 @@ MANIFEST_NAME: Final = "manifest.json"
 class Parity:
     """An exported file against the Keras model, on the same rows.
 
-    Accuracies and agreement are fractions from 0 to 1; differences are between
-    probabilities. Accuracies, and what follows them, are None where the rows had no
-    labels; the statistics are so in older manifests, too.
+    Accuracies and agreement are fractions from 0 to 1; differences are between probabilities.
+    Accuracies, and what follows them, are None for rows without labels; the statistics are
+    so in older manifests, too.
 
     Attributes:
         change_low: Lower bound of `accuracy - keras_accuracy`, 95 % confidence.
@@ -125,7 +125,8 @@ class Manifest:
                 + f"; models beside it: {', '.join(there)}" * bool(there)
             ) from error
         except OSError as error:
-            raise ManifestError(f"{path}: cannot be read: {error.strerror}") from error
+            why = "is a folder" if path.is_dir() else f"cannot be read: {error.strerror}"
+            raise ManifestError(f"{path}: {why}") from error
         except ManifestError as error:
             raise ManifestError(f"{path}: {error}") from error
 
@@ -144,7 +145,7 @@ class Manifest:
             named = contract == NAMED_CLASSES
             labels = taken(document, "labels", tuple[str, ...]) if named else ()
             known = ("schema", "name", "contract", "labels", "files")
-            return cls(
+            manifest = cls(
                 name=taken(document, "name", str),
                 files=taken(document, "files", tuple[ModelFile, ...]),
                 labels=_checked(labels) if named else (),
@@ -152,6 +153,8 @@ class Manifest:
             )
         except RecordError as error:
             raise ManifestError(str(error)) from error
+        _ = manifest.unsure_below  # Here its error still gets the file's name.
+        return manifest
 
     def to_json(self) -> str:
         """Return the text of the manifest, the same bytes for the same content."""
@@ -198,11 +201,8 @@ class Manifest:
 
     def select(self, format: str | None = None, precision: str | None = None) -> list[ModelFile]:
         """Return the files of that format and precision; None means any."""
-        return [
-            file
-            for file in self.files
-            if format in (None, file.format) and precision in (None, file.precision)
-        ]
+        files = [file for file in self.files if format in (None, file.format)]
+        return [file for file in files if precision in (None, file.precision)]
 
 
 def sha256_of(path: Path) -> str:

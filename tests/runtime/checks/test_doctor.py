@@ -111,17 +111,21 @@ def test_every_extra_is_told_of() -> None:
 
 def test_no_models_and_damaged_ones_are_told(run: Run, artifacts: Path, tmp_path: Path) -> None:
     result = run(command, "--artifacts", tmp_path)
-    assert result.exit_code == 0, result.output
+    assert result.exit_code == 1, result.output
     assert "installed, no file to try it on" in result.stdout
     assert "holds no model" in result.stdout
+    assert result.stderr == "Error: digit-predict has no model to use; see above\n"
     assert "does not work" not in result.stdout
 
     shutil.copytree(artifacts / "mlp", tmp_path / "mlp")
     (tmp_path / "mlp" / "onnx" / "mlp-int8.onnx").write_bytes(b"short")
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "manifest.json").write_text("{")
+    (tmp_path / "folder" / "manifest.json").mkdir(parents=True)
     result = run(command, "--artifacts", tmp_path)
-    assert result.exit_code == 0, result.output
+    assert result.exit_code == 1, result.output
+    assert "digit-predict cannot use broken, folder, mlp; see above" in result.stderr
+    assert "folder/manifest.json: is a folder" in result.stdout
     assert "- mlp: " in result.stdout
     assert "mlp-int8.onnx: has 5 bytes" in result.stdout
     assert "broken/manifest.json: is not valid JSON" in result.stdout
