@@ -354,7 +354,7 @@ def test_the_doctor_tells_when_nothing_works(
     assert "mlp: mlp-int8.onnx on numpy\n     nothing faster works\n" in result.stdout
     (model / "onnx" / "mlp-int8.onnx").unlink()
     result = run(doctor, "--artifacts", tmp_path / "a")
-    assert result.exit_code == 0, result.output
+    assert result.exit_code == 1, result.output
     assert "mlp: cannot be used, see below" in result.stdout
     assert "- mlp: no installed engine works with its files\n" in result.stdout
 
