@@ -15,6 +15,7 @@ from digit_export.publish import publish
 from digit_export.publish.fingerprint import fingerprint, tools
 from digit_export.publish.publish import NewFile
 from digit_export.publish.reference import describe, is_intact
+from digit_runtime import ManifestError
 from digit_runtime.errors import OutputError
 from digit_runtime.models.manifest import Manifest, Parity, read_verified
 
@@ -167,12 +168,12 @@ def test_a_file_of_its_own_name_gets_a_folder_of_its_own(mlp: Path, tmp_path: Pa
     assert json.loads((tmp_path / "mine/manifest.json").read_text())["name"] == "mine"
 
 
-def test_training_facts_that_are_not_facts_are_ignored(copy: Path) -> None:
+@pytest.mark.parametrize(("key", "value"), [("training", None), ("model", 3)])
+def test_training_facts_that_are_not_facts_are_refused(copy: Path, key: str, value: Any) -> None:
     manifest = json.loads((copy / "manifest.json").read_text())
-    (copy / "manifest.json").write_text(json.dumps(manifest | {"training": None, "model": 3}))
-    source = source_of(copy)
-    assert source.validation_rows is None
-    assert source.current is None
+    (copy / "manifest.json").write_text(json.dumps(manifest | {key: value}))
+    with pytest.raises(ManifestError, match=rf"manifest\.json: has .* as '{key}'"):
+        source_of(copy)
 
 
 def test_two_exports_at_once_are_both_listed(copy: Path) -> None:
