@@ -52,7 +52,7 @@ class Api:
         wanted = self._models.wanted(request.query_params)
         async with self._intake.body(request) as body:
             batcher = await self._models.get(wanted)
-            answer = await self._reader.read(body, batcher)
+            answer = await self._reader.read(body, batcher, request.receive)
         classifier = batcher.classifier
         document = answer.as_json() | {
             "model": classifier.model,

@@ -26,6 +26,7 @@ Answer = tuple[Probabilities, float]
 class _Waiting:
     pixels: Pixels
     future: "asyncio.Future[Answer]"
+    counted: bool
     taken: int = 0
     answers: list[Probabilities] = field(default_factory=list)
     seconds: float = 0.0
@@ -78,18 +79,23 @@ class Batcher:
         self._working: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(1, "engine")
 
-    async def predict(self, pixels: Pixels) -> Answer:
+    async def predict(self, pixels: Pixels, accepted: bool = False) -> Answer:
         """Return float32 ``[N, classes]`` of uint8 ``[N, 784]``, and the engine's seconds.
+
+        Args:
+            pixels: Of one request, or of one page.
+            accepted: Whether they wait however many there are, and count for nobody else: the
+                marks of a page, after the work of finding them.
 
         Raises:
             Refusal: Too many rows are waiting.
             EngineError: The engine failed.
         """
-        if self._rows and self._rows + len(pixels) > self._limit:
+        if not accepted and self._rows and self._rows + len(pixels) > self._limit:
             raise overloaded()
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Waiting(pixels, future))
-        self._rows += len(pixels)
+        self._waiting.append(_Waiting(pixels, future, not accepted))
+        self._rows += len(pixels) * (not accepted)
         if self._working is None:
             self._working = asyncio.create_task(self._work())
         return await future
@@ -103,7 +109,7 @@ class Batcher:
             while self._waiting:
                 if batch := self._next():
                     await self._run(batch)
-                    self._rows -= sum(len(pixels) for _, pixels in batch)
+                    self._rows -= sum(len(pixels) * one.counted for one, pixels in batch)
         finally:
             self._working = None
 
@@ -136,7 +142,7 @@ class Batcher:
         while self._waiting and room:
             request = self._waiting.popleft()
             if request.future.done():  # Nobody waits for the rest of it.
-                self._rows -= request.left
+                self._rows -= request.left * request.counted
                 continue
             rows = min(room, request.left)
             batch.append((request, request.take(rows)))

@@ -1,9 +1,10 @@
 """Pages that clients send, read one after the other in threads of their own."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
-from typing import Final
+from typing import Any, Final
 
 from digit_runtime.contract import Pixels, Probabilities
 from digit_runtime.errors import DigitError, EngineError
@@ -28,11 +29,19 @@ class Reader:
         self._waiting = 0
         self._threads = ThreadPoolExecutor(limits.readers, "reader")
 
-    async def read(self, body: bytearray, batcher: Batcher) -> Answer:
+    async def read(
+        self, body: bytearray, batcher: Batcher, gone: Callable[[], Awaitable[object]]
+    ) -> Answer:
         """Return what stands on a picture, or on the pages of a TIFF.
 
+        Args:
+            body: The picture.
+            batcher: Predicts its marks.
+            gone: Returns when the client has left; then what has not begun is dropped, so
+                that nobody waits for it.
+
         Raises:
-            Refusal: It is too large, no picture, or too many are waiting.
+            Refusal: It is too large, no picture, too many are waiting, or the client has left.
             EngineError: The engine failed.
         """
         if self._waiting >= self._limits.waiting_pages:
@@ -42,14 +51,22 @@ class Reader:
 
         def predict(pixels: Pixels) -> Probabilities:
             # The marks of a page wait their turn, as digits do that are sent alone.
-            future = asyncio.run_coroutine_threadsafe(batcher.predict(pixels), loop)
+            future = asyncio.run_coroutine_threadsafe(batcher.predict(pixels, True), loop)
             return future.result(self._limits.stopping_seconds)[0]
 
         classifier = batcher.classifier
         model = Model(predict, classifier.labels, classifier.unsure_below)
+        work = self._threads.submit(self._read, bytes(body), model)
+        answer = asyncio.wrap_future(work)
+        leaving = asyncio.ensure_future(gone())
+        either: set[asyncio.Future[Any]] = {answer, leaving}
         try:
-            return await loop.run_in_executor(self._threads, self._read, bytes(body), model)
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if leaving.done() and work.cancel():
+                raise Refusal(400, "the client went away")
+            return await answer
         finally:
+            leaving.cancel()
             self._waiting -= 1
 
     def close(self) -> None:

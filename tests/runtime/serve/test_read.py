@@ -3,15 +3,19 @@
 import asyncio
 import io
 import json
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from click.testing import Result
 from digit_runtime.commands.read import read
+from digit_runtime.errors import EngineError
+from digit_runtime.serve import reading
 from digit_runtime.serve.errors import Refusal
 from digit_runtime.serve.limits import Limits
 from digit_runtime.serve.reading import Reader
@@ -47,6 +51,19 @@ def test_the_model_can_be_chosen(server: Server) -> None:
     reply = server.ask("POST", "/read?model=mlp&format=tflite", NUMBER.read_bytes(), PNG)
     assert (reply.json["model"], reply.json["engine"]) == ("mlp", "litert")
     assert server.ask("POST", "/read?model=none", NUMBER.read_bytes(), PNG).status == 404
+
+
+async def never() -> None:
+    await asyncio.Event().wait()
+
+
+def dots(count: int) -> bytes:
+    """Draw `count` times `count` squares apart from each other: as many marks."""
+    stream = io.BytesIO()
+    cell = np.pad(np.zeros((14, 9), np.uint8), ((5, 4), (7, 7)), constant_values=255)
+    page = np.pad(np.tile(cell, (count, count)), 40, constant_values=255)
+    Image.fromarray(page).save(stream, "PNG")
+    return stream.getvalue()
 
 
 @pytest.mark.parametrize(
@@ -100,5 +117,42 @@ def test_many_pages_at_once_are_read_or_told_to_come_back(server: Server) -> Non
 def test_no_more_pages_wait_than_may() -> None:
     reader = Reader(Limits(waiting_pages=0))
     with pytest.raises(Refusal, match="too many"):
-        asyncio.run(reader.read(bytearray(), None))  # type: ignore[arg-type]
+        asyncio.run(reader.read(bytearray(), None, never))  # type: ignore[arg-type]
     reader.close()
+
+
+def test_dense_pages_at_once_are_all_answered(server: Server) -> None:
+    page = dots(40)
+    with ThreadPoolExecutor(3) as threads:
+        replies = list(threads.map(lambda _: server.ask("POST", "/read", page, PNG), range(3)))
+    assert [reply.status for reply in replies] == [200] * 3
+
+
+def test_what_its_client_no_longer_waits_for_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, end, pages = threading.Event(), threading.Event(), []
+
+    def slow(picture: object, model: object) -> None:
+        pages.append(picture)
+        begun.set()
+        end.wait(30)
+        raise EngineError("enough")
+
+    async def at_once() -> None:
+        pass
+
+    async def two_clients() -> None:
+        page = bytearray(NUMBER.read_bytes())
+        batcher: Any = SimpleNamespace(classifier=SimpleNamespace(labels=(), unsure_below=None))
+        first = asyncio.create_task(reader.read(page, batcher, never))
+        await asyncio.to_thread(begun.wait, 30)
+        with pytest.raises(Refusal, match="went away"):
+            await reader.read(page, batcher, at_once)
+        end.set()
+        with pytest.raises(EngineError, match="enough"):
+            await first
+
+    monkeypatch.setattr(reading, "read_page", slow)
+    reader = Reader(Limits(readers=1))
+    asyncio.run(two_clients())
+    reader.close()
+    assert len(pages) == 1
