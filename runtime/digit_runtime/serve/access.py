@@ -47,6 +47,8 @@ class AccessCheck:
 
     def _check(self, scope: Scope) -> None:
         headers = dict(scope["headers"])
+        if sum(name == b"host" for name, _ in scope["headers"]) > 1:
+            raise Refusal(400, "a request has one Host")
         host = _host(headers.get(b"host", b""))
         if self._hosts is not None and not (host in self._hosts or _is_address(host)):
             raise Refusal(

@@ -142,10 +142,16 @@ class BoundedProtocol(HttpToolsProtocol):
     def _refuse(self, refusal: Refusal, linger: float = _LINGER_SECONDS) -> None:
         self._refused = True
         self.connections.discard(self)
-        if not self.idle:  # Its answer is on the way; another would end up inside it.
-            linger = 0
-        else:
+        cycle = self.cycle
+        # What is wrong is in the body that is being read, and nobody has answered it.
+        unanswered = cycle is not None and cycle.more_body and not cycle.response_started
+        if self.idle or unanswered:
+            if unanswered:
+                cycle.disconnected = True
+                cycle.message_event.set()
             self.transport.write(_written(refusal))
+        else:  # Its answer is on the way; another would end up inside it.
+            linger = 0
         if linger:
             self.transport.write_eof()
             self.loop.call_later(linger, self.transport.close)

@@ -1,6 +1,7 @@
 """Nobody gets in without the token, whatever the path looks like."""
 
 import socket
+import time
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
@@ -135,3 +136,20 @@ def test_a_name_as_host_is_a_name_of_the_server(start: Callable[..., Any]) -> No
 @pytest.mark.parametrize("name", ["", "http://a.b", "a.b:80", "*.a.b"])
 def test_what_is_no_name_is_not_taken_for_one(run: Callable[..., Any], name: str) -> None:
     assert run(serve, "--allowed-host", name).exit_code == 2
+
+
+def test_a_request_has_one_host(server: Server) -> None:
+    assert raw(server, "GET", b"/models") == 200
+    assert raw(server, "GET", b"/models", b"Host: localhost\r\n") == 400
+    assert raw(server, "GET", b"/models", b"hOST: example.org\r\n") == 400
+
+
+def test_a_body_in_wrong_chunks_is_answered(server: Server) -> None:
+    head = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    for body in (b"ZZ\r\n", b"2\r\n{}\r\nZZ\r\n"):
+        with socket.create_connection(("127.0.0.1", server.port), timeout=10) as client:
+            client.sendall(head + b"Transfer-Encoding: chunked\r\n\r\n")
+            time.sleep(0.2)
+            client.sendall(body)
+            with client.makefile("rb") as answer:
+                assert answer.read().startswith(b"HTTP/1.1 400 ")
