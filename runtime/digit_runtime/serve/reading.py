@@ -66,6 +66,7 @@ class Reader:
                 raise Refusal(400, "the client went away")
             return await answer
         finally:
+            work.cancel()
             leaving.cancel()
             self._waiting -= 1
 
