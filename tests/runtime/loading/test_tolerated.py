@@ -44,7 +44,7 @@ def test_predict_and_info_say_so(
     tmp_path: Path,
 ) -> None:
     rows = write_pixels(tmp_path / "rows.csv", digits[0][:3])
-    where = ["--model", "mlp", "--artifacts", tolerated]
+    where = ["--model", "mlp", "--precision", "int8", "--artifacts", tolerated]
     asked = run(predict, rows, *where, "--format", "tflite", "--engine", "litert")
     assert "mlp-int8.tflite was published by --tolerance only" in asked.stderr
     other = run(predict, rows, *where, "--format", "onnx", "--engine", "numpy")
