@@ -2,7 +2,6 @@
 
 import mmap
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Final, Self
 
 import pyarrow as pa
@@ -32,12 +31,7 @@ class Mapped:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         # Not closed: Arrow may still hold parts of it. It is unmapped with the last of them.
         del self._map
 

@@ -75,10 +75,13 @@ def model_names(artifacts: Path) -> list[str]:
     Raises:
         ModelNotFoundError: There is no model there.
     """
-    names = sorted(manifest.parent.name for manifest in artifacts.glob(f"*/{MANIFEST_NAME}"))
-    if not names:
+    if not (names := _models_in(artifacts)):
         raise ModelNotFoundError(f"{artifacts}: holds no model (a folder with a {MANIFEST_NAME})")
     return names
+
+
+def _models_in(folder: Path) -> list[str]:
+    return sorted(manifest.parent.name for manifest in folder.glob(f"*/{MANIFEST_NAME}"))
 
 
 def is_path(model: str | Path) -> bool:
@@ -122,7 +125,7 @@ def _no_model(model: str | Path) -> str:
         return f"{model}: no such file or folder"
     if not given.is_dir():
         return f"{model}: is no model file, nor a model's folder"
-    if inside := sorted(path.parent.name for path in given.glob(f"*/{MANIFEST_NAME}")):
+    if inside := _models_in(given):
         return f"{model}: has no {MANIFEST_NAME}; models in it: {', '.join(inside)}"
     return f"{model}: has no {MANIFEST_NAME}; copy the model's whole folder, or give another"
 
@@ -134,8 +137,7 @@ def model_directories(model: str | Path | None, artifacts: Path) -> list[Path]:
         ModelNotFoundError: There is no model there.
     """
     given = Path(model) if model else artifacts
-    several = not (given / MANIFEST_NAME).exists() and any(given.glob(f"*/{MANIFEST_NAME}"))
-    if model and not several:
+    if model and ((given / MANIFEST_NAME).exists() or not _models_in(given)):
         return [model_directory(model, artifacts)]
     return [given / name for name in model_names(given)]
 
