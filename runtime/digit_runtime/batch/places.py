@@ -28,6 +28,8 @@ from digit_runtime.storage.owning import ABANDONED_S, owned
 PARTS: Final = "_parts"
 ERRORS: Final = "_errors"
 _UNFINISHED: Final = "_unfinished"
+# A worker that was killed is gone within a second.
+_PAUSES_S: Final = (0.1, 0.2, 0.5, 1.0, 2.0)
 
 
 def locate(address: str) -> tuple[FileSystem, str]:
@@ -116,9 +118,18 @@ class Folder:
                 self._fs.create_dir(inner, recursive=True)
 
     def clean(self) -> None:
-        """Remove what this run's workers had begun and not published."""
-        with suppress(OSError):  # It was never made, or a worker is writing its last words.
-            self._fs.delete_dir(self._temporary)
+        """Remove what this run's workers had begun and not published.
+
+        A worker that is ended with the run may write until it is, so it is tried again.
+        """
+        for pause in _PAUSES_S:
+            with suppress(OSError):
+                self._fs.delete_dir_contents(self._temporary, missing_dir_ok=True)
+                self._fs.delete_dir(self._temporary)
+            if self._fs.get_file_info(self._temporary).type == FileType.NotFound:
+                break
+            time.sleep(pause)
+        with suppress(OSError):  # It was never made.
             left = FileSelector(f"{self._path}/{_UNFINISHED}", allow_not_found=True)
             if not self._fs.get_file_info(left):
                 self._fs.delete_dir(f"{self._path}/{_UNFINISHED}")

@@ -5,9 +5,13 @@ import json
 import os
 import re
 import sys
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import pytest
@@ -319,6 +323,29 @@ def test_a_part_that_kills_its_workers_is_given_up(
         assert before == 1
     with folder.attempt("another part") as before:
         assert before == 0
+
+
+def test_what_a_dying_worker_still_writes_goes_with_the_run(scans: Path) -> None:
+    from digit_runtime.batch.places import Folder
+
+    folder = Folder("out", "a run")
+    folder.create()
+    (unfinished,) = Path("out", "_unfinished").iterdir()
+    for name in range(2000):  # To remove them takes a while.
+        (unfinished / str(name)).touch()
+    dead = time.monotonic() + 0.3
+
+    def worker() -> None:
+        while time.monotonic() < dead:
+            with suppress(OSError):  # Its folder is gone.
+                (unfinished / uuid4().hex).touch()
+            time.sleep(0.0001)
+
+    with ThreadPoolExecutor() as pool:
+        dying = pool.submit(worker)
+        folder.clean()
+        dying.result()
+    assert not Path("out", "_unfinished").exists()
 
 
 def test_an_output_that_cannot_be_written_is_one_line(batch: Batch, scans: Path) -> None:
