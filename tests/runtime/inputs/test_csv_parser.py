@@ -34,7 +34,9 @@ def test_rows_of_whole_numbers_are_read(rows: list[list[int]], end: str) -> None
     assert parsed.values.tolist() == rows
 
 
-pieces = st.sampled_from(["0,", "0,0,0,0,", ",0,0,0,0", "0", ",", "\n", "1", "25", "6", "x", "\r"])
+pieces = st.sampled_from(
+    ["0,", "0,0,0,0,", ",0,0,0,0", "0", ",", "\n", "1", "25", "6", *"x\r-/: +\0"]
+)
 
 
 @settings(max_examples=500)
@@ -78,6 +80,11 @@ def test_anything_else_is_left_to_the_careful_reader(block: bytes) -> None:
     parsed = parse(b"0,1\n" + block + b"3,4\n", 2)
     assert parsed.odd.tolist() == [1]
     assert parsed.values.tolist() == [[0, 1], [3, 4]]
+
+
+def test_a_line_does_not_get_the_zeros_of_one_that_ends_with_a_comma() -> None:
+    parsed = parse(b"0,0,0,0,0,0,0,0,\n0\n", 5)
+    assert (parsed.odd.tolist(), len(parsed.values)) == ([0, 1], 0)
 
 
 def test_no_lines_are_no_rows() -> None:
