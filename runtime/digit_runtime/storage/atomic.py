@@ -4,6 +4,7 @@ import errno
 import os
 import re
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,6 +13,8 @@ from typing import BinaryIO, Final
 from digit_runtime.errors import OutputError
 from digit_runtime.storage.owning import claim, remove_abandoned
 
+# About as long as it takes to remove a file.
+_SWEEPING_S: Final = 0.001
 _PART: Final = re.compile(r"\..+\.[0-9a-f]{8}\.part", re.DOTALL)
 
 # What a write into an open file raises, with no file name in it. Windows lacks EDQUOT.
@@ -71,11 +74,12 @@ def writing(target: Path) -> Iterator[BinaryIO]:
 def _own(fresh: Path) -> Iterator[None]:
     descriptor = os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
     try:
-        # In this moment another process may take it for abandoned, and remove it.
+        # In this moment another process may take it for abandoned. It removes it then: whoever
+        # has no lock removes nothing, lest it be what came in its place.
         while claim(descriptor) is False or not fresh.exists():
             os.close(descriptor)
-            fresh.unlink(missing_ok=True)
-            descriptor = os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+            time.sleep(_SWEEPING_S)
+            descriptor = os.open(fresh, os.O_RDWR | os.O_CREAT, 0o666)
         if os.name == "nt":  # It renames no file that is open.
             os.close(descriptor)
             descriptor = -1

@@ -42,7 +42,9 @@ def remove_abandoned(path: Path) -> None:
     with suppress(OSError):  # It has just gone, or it is not ours.
         with path.open("r+b") as stream:
             free = claim(stream.fileno())
-            if free:  # Still locked, so that no owner can come in between.
+            # Another may have removed it since it was opened, and its owner made it anew; not while
+            # it is locked.
+            if free and os.path.samestat(os.fstat(stream.fileno()), path.stat()):
                 path.unlink()
             age = time.time() - os.fstat(stream.fileno()).st_mtime
         if free is None and age > ABANDONED_S:

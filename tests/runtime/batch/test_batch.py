@@ -305,8 +305,9 @@ def test_a_part_that_kills_its_workers_is_given_up(
     from digit_runtime.batch import places
     from digit_runtime.batch import scorer as scoring
 
-    monkeypatch.setattr(scoring, "ATTEMPTS", 0)
-    summary = score(scans / "flat.npy", "-o", "out", "--part-rows", 200)
+    with monkeypatch.context() as patched:
+        patched.setattr(scoring, "ATTEMPTS", 0)
+        summary = score(scans / "flat.npy", "-o", "out", "--part-rows", 200)
     assert (summary["rows_in"], summary["rows_bad"], summary["files_bad"]) == (300, 300, 1)
     assert errors(Path("out"))[0] == (
         "flat.npy",
@@ -314,7 +315,6 @@ def test_a_part_that_kills_its_workers_is_given_up(
         "",
         "rows 1 to 200 are lost: killed 0 workers",
     )
-    monkeypatch.undo()
     folder = places.Folder("out", "a run")
     folder.create()
     killed = folder.attempt("a part")
@@ -323,14 +323,15 @@ def test_a_part_that_kills_its_workers_is_given_up(
         assert before == 1
     with folder.attempt("another part") as before:
         assert before == 0
+    killed.__exit__(None, None, None)
 
 
-def test_what_a_dying_worker_still_writes_goes_with_the_run(scans: Path) -> None:
+def test_what_a_dying_worker_still_writes_goes_with_the_run(tmp_path: Path) -> None:
     from digit_runtime.batch.places import Folder
 
-    folder = Folder("out", "a run")
+    folder = Folder(str(tmp_path), "a run")
     folder.create()
-    (unfinished,) = Path("out", "_unfinished").iterdir()
+    (unfinished,) = (tmp_path / "_unfinished").iterdir()
     for name in range(2000):  # To remove them takes a while.
         (unfinished / str(name)).touch()
     dead = time.monotonic() + 0.3
@@ -345,7 +346,7 @@ def test_what_a_dying_worker_still_writes_goes_with_the_run(scans: Path) -> None
         dying = pool.submit(worker)
         folder.clean()
         dying.result()
-    assert not Path("out", "_unfinished").exists()
+    assert not (tmp_path / "_unfinished").exists()
 
 
 def test_an_output_that_cannot_be_written_is_one_line(batch: Batch, scans: Path) -> None:

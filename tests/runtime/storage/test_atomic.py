@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from digit_runtime import OutputError
+from digit_runtime.storage import owning
 from digit_runtime.storage.atomic import replacing, writing
 
 
@@ -86,6 +87,7 @@ def test_no_room_left_keeps_the_old_file(tmp_path: Path) -> None:
 import resource, sys
 from pathlib import Path
 from digit_runtime import OutputError
+from digit_runtime.storage import owning
 from digit_runtime.storage.atomic import writing
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 try:
@@ -159,6 +161,27 @@ def test_without_locks_only_what_is_a_day_old_is_taken_for_abandoned(
     with writing(tmp_path / "b.txt") as stream:
         stream.write(b"new")
     assert sorted(os.listdir(tmp_path)) == [young.name, "b.txt"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such locks")
+def test_what_came_in_the_place_of_an_abandoned_file_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part = tmp_path / ".a.txt.00000000.part"
+    part.touch()
+    claim = owning.claim
+
+    def late(descriptor: int) -> bool | None:
+        part.unlink()
+        part.write_text("somebody else's")
+        return claim(descriptor)
+
+    monkeypatch.setattr(owning, "claim", late)
+    owning.remove_abandoned(part)
+    assert part.read_text() == "somebody else's"
+    monkeypatch.undo()
+    owning.remove_abandoned(part)
+    assert not part.exists()
 
 
 def test_many_writers_and_sweepers_lose_nothing(tmp_path: Path) -> None:
