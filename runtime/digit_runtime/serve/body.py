@@ -8,6 +8,7 @@ from typing import Final
 
 from starlette.requests import ClientDisconnect, Request
 
+from digit_runtime.serve.clients import unless_gone, went_away
 from digit_runtime.serve.decoding import Sent, from_image, from_json, from_octets
 from digit_runtime.serve.errors import Refusal, overloaded
 from digit_runtime.serve.limits import Limits
@@ -32,15 +33,15 @@ class Intake:
         """Return the digits of a request, at least one.
 
         Raises:
-            Refusal: Too long, too slow, of another type, not digits, or more than the
-                memory for all requests holds.
+            Refusal: Too long, too slow, of another type, not digits, more than the memory for
+                all requests holds, or its client has left.
         """
         decode = decoder_of(request)
         async with self.body(request) as body:
             if len(body) < _QUICK.get(media_type(request), 0):
                 return decode(body, self._limits)
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._threads, decode, body, self._limits)
+            work = self._threads.submit(decode, body, self._limits)
+            return await unless_gone(work, request.receive)
 
     @asynccontextmanager
     async def body(self, request: Request) -> AsyncIterator[bytearray]:
@@ -80,7 +81,7 @@ class Intake:
                 408, f"the request took longer than {limits.seconds:g} s to arrive"
             ) from error
         except ClientDisconnect as error:
-            raise Refusal(400, "the client went away") from error
+            raise went_away() from error
 
 
 def media_type(request: Request) -> str:

@@ -8,12 +8,12 @@ curl and Java do without being asked (uvicorn issue 2722).
 import asyncio
 import json
 from http import HTTPStatus
-from ipaddress import IPv6Address, ip_address
 from typing import Any, Final
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from digit_runtime.serve.clients import owner_of
 from digit_runtime.serve.errors import Refusal, unavailable
 from digit_runtime.serve.limits import Limits
 
@@ -38,7 +38,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._patience: asyncio.TimerHandle | None = None
         self.heard = self.loop.time()
         super().connection_made(transport)
-        self.owner = _owner(self.client)
+        self.owner = owner_of(self.client)
         if not _make_room(self, self.connections, self.limits):
             self._refuse(unavailable("too many connections; try again"), linger=0)
         self._watch()
@@ -195,15 +195,6 @@ def _hang_up_on_an_idle_one(some: list[Any], new: BoundedProtocol) -> bool:
     longest.connections.discard(longest)
     longest.transport.close()
     return True
-
-
-def _owner(client: tuple[str, int] | None) -> str:
-    if client is None:
-        return ""
-    address = ip_address(client[0].partition("%")[0])
-    if isinstance(address, IPv6Address) and not address.ipv4_mapped:
-        return str(IPv6Address(int(address) >> 64 << 64))
-    return str(address)
 
 
 def _written(refusal: Refusal) -> bytes:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
-from typing import Any, Final
+from typing import Final
 
 from digit_runtime.contract import Pixels, Probabilities
 from digit_runtime.errors import DigitError, EngineError
@@ -12,6 +12,7 @@ from digit_runtime.inputs.page.read import Model, read_page
 from digit_runtime.inputs.pictures import open_pictures
 from digit_runtime.reading.answers import Answer
 from digit_runtime.serve.batcher import Batcher
+from digit_runtime.serve.clients import unless_gone
 from digit_runtime.serve.decoding import check_size
 from digit_runtime.serve.errors import Refusal, overloaded
 from digit_runtime.serve.limits import Limits
@@ -37,8 +38,7 @@ class Reader:
         Args:
             body: The picture.
             batcher: Predicts its marks.
-            gone: Returns when the client has left; then what has not begun is dropped, so
-                that nobody waits for it.
+            gone: Returns when the client has left; see `unless_gone`.
 
         Raises:
             Refusal: It is too large, no picture, too many are waiting, or the client has left.
@@ -57,17 +57,9 @@ class Reader:
         classifier = batcher.classifier
         model = Model(predict, classifier.labels, classifier.unsure_below)
         work = self._threads.submit(self._read, bytes(body), model)
-        answer = asyncio.wrap_future(work)
-        leaving = asyncio.ensure_future(gone())
-        either: set[asyncio.Future[Any]] = {answer, leaving}
         try:
-            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-            if leaving.done() and work.cancel():
-                raise Refusal(400, "the client went away")
-            return await answer
+            return await unless_gone(work, gone)
         finally:
-            work.cancel()
-            leaving.cancel()
             self._waiting -= 1
 
     def close(self) -> None:

@@ -1,0 +1,64 @@
+"""Clients that leave, and clients that ask for more than their part."""
+
+import asyncio
+import threading
+from typing import Any
+
+import numpy as np
+import pytest
+from digit_runtime.serve import body as bodies
+from digit_runtime.serve.body import Intake
+from digit_runtime.serve.decoding import Sent
+from digit_runtime.serve.errors import Refusal
+from digit_runtime.serve.limits import Limits
+from starlette.requests import Request
+
+
+def sending(body: bytes, kind: str, leaves: asyncio.Event) -> Request:
+    """Return the request of a client that waits for its answer until `leaves` is set."""
+    arriving = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receive() -> Any:
+        if arriving:
+            return arriving.pop()
+        await leaves.wait()
+        return {"type": "http.disconnect"}
+
+    headers = [(b"content-type", kind.encode())]
+    return Request({"type": "http", "method": "POST", "headers": headers}, receive)
+
+
+@pytest.mark.parametrize(
+    ("kind", "decoder"), [("image/png", "from_image"), ("application/json", "from_json")]
+)
+def test_what_its_client_no_longer_waits_for_is_not_decoded(
+    kind: str, decoder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, end, decoded = threading.Event(), threading.Event(), []
+
+    def slow(body: bytearray, limits: Limits) -> Sent:
+        decoded.append(body)
+        begun.set()
+        end.wait(30)
+        return Sent(np.zeros((1, 784), np.uint8))
+
+    async def two_clients() -> None:
+        leaves = asyncio.Event()
+        large = bytes(20_000)
+        first = asyncio.create_task(intake.digits(sending(large, kind, leaves)))
+        await asyncio.to_thread(begun.wait, 30)
+        second = asyncio.create_task(intake.digits(sending(large, kind, leaves)))
+        await asyncio.sleep(0.05)
+        leaves.set()
+        await asyncio.wait([second], timeout=1)
+        end.set()
+        with pytest.raises(Refusal, match="went away"):
+            await second
+        # What has begun is ended, and is nothing to others.
+        assert (await first).others == 0
+
+    monkeypatch.setattr(bodies, decoder, slow)
+    intake = Intake(Limits(decoders=1))
+    asyncio.run(two_clients())
+    intake.close()
+    assert len(decoded) == 1
