@@ -11,6 +11,7 @@ from digit_runtime.contract import Probabilities
 from digit_runtime.serve import metrics
 from digit_runtime.serve.batcher import Batcher
 from digit_runtime.serve.body import JSON, Intake, check_picture, decoder_of, media_type
+from digit_runtime.serve.clients import owner_of
 from digit_runtime.serve.description import description
 from digit_runtime.serve.limits import Limits
 from digit_runtime.serve.loaded_models import LoadedModels
@@ -52,7 +53,8 @@ class Api:
         wanted = self._models.wanted(request.query_params)
         async with self._intake.body(request) as body:
             batcher = await self._models.get(wanted)
-            answer = await self._reader.read(body, batcher, request.receive)
+            owner = owner_of(request.client)
+            answer = await self._reader.read(body, batcher, owner, request.receive)
         classifier = batcher.classifier
         document = answer.as_json() | {
             "model": classifier.model,

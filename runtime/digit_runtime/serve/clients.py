@@ -21,8 +21,8 @@ def owner_of(client: tuple[str, int] | None) -> str:
         address = ip_address(name)
     except ValueError:
         return name
-    if isinstance(address, IPv6Address) and not address.ipv4_mapped:
-        return str(IPv6Address(int(address) >> 64 << 64))
+    if isinstance(address, IPv6Address):
+        return str(address.ipv4_mapped or IPv6Address(int(address) >> 64 << 64))
     return str(address)
 
 

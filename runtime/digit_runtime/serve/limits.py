@@ -24,6 +24,8 @@ class Limits:
     """Pages that are read at a time."""
     waiting_pages: int = 16
     """Requests to read that are at work or wait for it."""
+    client_pages: int = 4
+    """Of these, those of one client; see `client_connections`."""
     pages: int = 8
     """Of one file, a TIFF."""
     rows: int = 1024

@@ -1,6 +1,7 @@
 """Pages that clients send, read one after the other in threads of their own."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
@@ -14,7 +15,7 @@ from digit_runtime.reading.answers import Answer
 from digit_runtime.serve.batcher import Batcher
 from digit_runtime.serve.clients import unless_gone
 from digit_runtime.serve.decoding import check_size
-from digit_runtime.serve.errors import Refusal, overloaded
+from digit_runtime.serve.errors import Refusal, overloaded, unavailable
 from digit_runtime.serve.limits import Limits
 
 # As digit-read calls standard input: what comes has no name.
@@ -27,26 +28,29 @@ class Reader:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._waiting = 0
+        self._waiting: Counter[str] = Counter()
         self._threads = ThreadPoolExecutor(limits.readers, "reader")
 
     async def read(
-        self, body: bytearray, batcher: Batcher, gone: Callable[[], Awaitable[object]]
+        self, body: bytearray, batcher: Batcher, owner: str, gone: Callable[[], Awaitable[object]]
     ) -> Answer:
         """Return what stands on a picture, or on the pages of a TIFF.
 
         Args:
             body: The picture.
             batcher: Predicts its marks.
+            owner: Whose it is; see `owner_of`.
             gone: Returns when the client has left; see `unless_gone`.
 
         Raises:
             Refusal: It is too large, no picture, too many are waiting, or the client has left.
             EngineError: The engine failed.
         """
-        if self._waiting >= self._limits.waiting_pages:
+        if self._waiting.total() >= self._limits.waiting_pages:
             raise overloaded()
-        self._waiting += 1
+        if self._waiting[owner] >= self._limits.client_pages:
+            raise unavailable("too many of your pages are waiting; try again")
+        self._waiting[owner] += 1
         loop = asyncio.get_running_loop()
 
         def predict(pixels: Pixels) -> Probabilities:
@@ -60,7 +64,7 @@ class Reader:
         try:
             return await unless_gone(work, gone)
         finally:
-            self._waiting -= 1
+            self._waiting -= Counter([owner])  # Who has none is forgotten.
 
     def close(self) -> None:
         """Give the threads back."""

@@ -1,11 +1,15 @@
 """POST /read: all digits of a picture, bounded as /predict is."""
 
 import asyncio
+import http.client
 import io
 import json
+import sys
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -117,7 +121,7 @@ def test_many_pages_at_once_are_read_or_told_to_come_back(server: Server) -> Non
 def test_no_more_pages_wait_than_may() -> None:
     reader = Reader(Limits(waiting_pages=0))
     with pytest.raises(Refusal, match="too many"):
-        asyncio.run(reader.read(bytearray(), None, never))  # type: ignore[arg-type]
+        asyncio.run(reader.read(bytearray(), None, "", never))  # type: ignore[arg-type]
     reader.close()
 
 
@@ -126,6 +130,28 @@ def test_dense_pages_at_once_are_all_answered(server: Server) -> None:
     with ThreadPoolExecutor(3) as threads:
         replies = list(threads.map(lambda _: server.ask("POST", "/read", page, PNG), range(3)))
     assert [reply.status for reply in replies] == [200] * 3
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="has no second loopback address")
+def test_while_a_client_has_too_many_pages_waiting_another_is_served(server: Any) -> None:
+    page = dots(25)
+
+    def ask(address: str) -> tuple[int, str | None]:
+        connection = http.client.HTTPConnection(
+            "127.0.0.1", server.port, timeout=60, source_address=(address, 0)
+        )
+        with closing(connection):
+            connection.request("POST", "/read", page, PNG)
+            reply = connection.getresponse()
+            reply.read()
+            return reply.status, reply.headers["Retry-After"]
+
+    with ThreadPoolExecutor(21) as pool:
+        greedy = [pool.submit(ask, "127.0.0.1") for _ in range(20)]
+        time.sleep(0.5)
+        assert ask("127.0.0.2") == (200, None)
+        said = [future.result() for future in greedy]
+    assert set(said) == {(200, None), (503, "1")}
 
 
 def test_what_its_client_no_longer_waits_for_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,10 +169,10 @@ def test_what_its_client_no_longer_waits_for_is_not_read(monkeypatch: pytest.Mon
     async def two_clients() -> None:
         page = bytearray(NUMBER.read_bytes())
         batcher: Any = SimpleNamespace(classifier=SimpleNamespace(labels=(), unsure_below=None))
-        first = asyncio.create_task(reader.read(page, batcher, never))
+        first = asyncio.create_task(reader.read(page, batcher, "", never))
         await asyncio.to_thread(begun.wait, 30)
         with pytest.raises(Refusal, match="went away"):
-            await reader.read(page, batcher, at_once)
+            await reader.read(page, batcher, "", at_once)
         end.set()
         with pytest.raises(EngineError, match="enough"):
             await first
