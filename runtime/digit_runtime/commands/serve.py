@@ -123,7 +123,5 @@ def serve(
         def started() -> None:
             click.echo(f"{used.path.name} on {used.engine} at {where}  (Ctrl-C stops)")
 
-        try:
-            run(listener, settings, models, started)
-        except KeyboardInterrupt:
-            click.echo("stopped", err=True)
+        run(listener, settings, models, started)
+        click.echo("stopped", err=True)

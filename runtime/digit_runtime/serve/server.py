@@ -13,10 +13,12 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from types import FrameType
 from typing import Final
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.server import HANDLED_SIGNALS
 from uvicorn.supervisors import Multiprocess
 
 from digit_runtime.serve.app import create_app
@@ -91,10 +93,14 @@ def listen(host: str, port: int) -> socket.socket:
 def serve(
     listener: socket.socket, settings: Settings, models: LoadedModels, started: Callable[[], None]
 ) -> None:
-    """Answer requests until SIGINT or SIGTERM; what was accepted then is answered first."""
+    """Answer requests until SIGINT or SIGTERM; what was accepted then is answered first.
+
+    Their handlers are left as those of the server, which has nothing more to stop.
+    """
     _allow_open_files(2 * settings.limits.connections)
     if settings.workers == 1:
         server = uvicorn.Server(_config(settings, settings.application(models)))
+        _stop_on_signals(server)
         started()
         server.run(sockets=[listener])
         return
@@ -102,8 +108,23 @@ def serve(
     models.close()
     config = _config(settings, partial(_application_of_worker, settings))
     with _shared_metrics():
+        processes = Multiprocess(config, sockets=[listener])
         started()
-        Multiprocess(config, sockets=[listener]).run()
+        processes.run()
+
+
+def _stop_on_signals(server: uvicorn.Server) -> None:
+    """Stop also on a signal that comes before uvicorn listens to them.
+
+    It raises them again once it has stopped, and then they are not to end the program: that a
+    server stops when it is told to is no failure.
+    """
+
+    def stop(signum: int, frame: FrameType | None) -> None:
+        server.should_exit = True
+
+    for signum in HANDLED_SIGNALS:
+        signal.signal(signum, stop)
 
 
 def _application_of_worker(settings: Settings) -> ASGIApp:
