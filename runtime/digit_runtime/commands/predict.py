@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO
 
 import click
 from click.core import ParameterSource
@@ -15,9 +15,6 @@ from digit_runtime.commands.command import DigitCommand
 from digit_runtime.commands.outputs import refuse_overwriting
 from digit_runtime.device import MOST_THREADS
 from digit_runtime.terminal import native_stderr_silenced
-
-# More would take from the engine what they give.
-_READERS: Final = 2
 
 
 @click.command(
@@ -92,7 +89,6 @@ def predict(
     """
     from digit_runtime.commands import predict_result
     from digit_runtime.commands.predict_pictures import predict_pictures
-    from digit_runtime.device import usable_cpus
     from digit_runtime.engines.table import why_last_resort
     from digit_runtime.errors import PixelsError
     from digit_runtime.inputs.kaggle_csv import read_labels
@@ -144,8 +140,7 @@ def predict(
             )
             return
         # From here on rows are read ahead, while the engine starts and while it predicts.
-        readers = min(_READERS, usable_cpus())
-        batches = stack.enter_context(prefetch(several.tasks(invert, transpose), readers))
+        batches = stack.enter_context(prefetch(several.tasks(invert, transpose)))
         with native_stderr_silenced():
             classifier = load(
                 model,

@@ -1,9 +1,11 @@
-"""Prepare the next items in threads while the caller works on the current one."""
+"""Prepare the next items in a thread while the caller works on the current one."""
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Final, Generic, TypeVar
+from functools import partial
+from queue import SimpleQueue
+from typing import Any, Final, Generic, TypeVar
 
 T = TypeVar("T")
 
@@ -12,17 +14,17 @@ _AHEAD: Final = 6
 
 
 @contextmanager
-def prefetch(tasks: Iterable[Callable[[], T]], threads: int = 1) -> Iterator[Iterator[T]]:
-    """Yield an iterator over what `tasks` return, computed ahead by other threads, from now on.
+def prefetch(tasks: Iterable[Callable[[], T]]) -> Iterator[Iterator[T]]:
+    """Yield an iterator over what `tasks` return, computed ahead by another thread, from now on.
 
-    The tasks are taken one after another, done by `threads` threads, and their results
-    handed out in the same order, each thread six ahead at most. An exception of a task, or
-    of taking one, is raised in its place. When the context is left, the threads stop.
+    The tasks are taken and done one after another, six ahead at most. An exception of a
+    task, or of taking one, is raised in its place. When the context is left, the thread stops.
+
+    One thread, since two that call numpy wait for one another more than they gain.
     """
-    work = _Work(iter(tasks), _AHEAD * threads)
-    # Daemons, so that a reader blocked on a silent pipe cannot hold up the exit.
-    for _ in range(threads):
-        threading.Thread(target=work.run, name="prefetch", daemon=True).start()
+    work = _Work(tasks)
+    # A daemon, so that a reader blocked on a silent pipe cannot hold up the exit.
+    threading.Thread(target=work.run, name="prefetch", daemon=True).start()
     try:
         yield work.results()
     finally:
@@ -30,74 +32,41 @@ def prefetch(tasks: Iterable[Callable[[], T]], threads: int = 1) -> Iterator[Ite
 
 
 class _Work(Generic[T]):
-    """Tasks and their results, by their number."""
+    """Tasks, and their results in order: what returns each, or raises its error; None ends them."""
 
-    def __init__(self, tasks: Iterator[Callable[[], T]], ahead: int) -> None:
+    def __init__(self, tasks: Iterable[Callable[[], T]]) -> None:
         self._tasks = tasks
-        self._ahead = ahead
-        self._taking = threading.Lock()
-        self._changed = threading.Condition()
-        self._done: dict[int, T | BaseException] = {}
-        self._taken = 0
-        self._handed_out = 0
-        self._end: int | None = None
+        self._results: SimpleQueue[Callable[[], T] | None] = SimpleQueue()
+        self._room = threading.Semaphore(_AHEAD)
+        self._stopped = False
 
     def run(self) -> None:
-        """Do tasks until there are none."""
-        while True:
-            with self._taking:
-                with self._changed:
-                    self._changed.wait_for(self._may_take)
-                    if self._end is not None:
-                        return
-                    number = self._taken
-                    self._taken += 1
-                task: Callable[[], T] | None = None
-                error: BaseException | None = None
-                try:
-                    task = next(self._tasks)
-                except StopIteration:
-                    self._set_end(number)
+        """Do tasks until there are none, or one fails."""
+        try:
+            for task in self._tasks:
+                self._room.acquire()
+                if self._stopped:
                     return
-                except BaseException as raised:
-                    error = raised
-            result: T | BaseException
-            try:
-                result = error if task is None else task()  # type: ignore[assignment]
-            except BaseException as raised:
-                result = raised
-            with self._changed:
-                self._done[number] = result
-                if isinstance(result, BaseException):
-                    self._end = min(number + 1, self._end or number + 1)
-                self._changed.notify_all()
+                self._results.put(partial(_returned, task()))
+            self._results.put(None)
+        except BaseException as error:
+            self._results.put(partial(_raised, error))
 
     def results(self) -> Iterator[T]:
         """Yield the results in order."""
-        while True:
-            with self._changed:
-                self._changed.wait_for(
-                    lambda: self._handed_out in self._done or self._handed_out == self._end
-                )
-                if self._handed_out not in self._done:
-                    return
-                result = self._done.pop(self._handed_out)
-                self._handed_out += 1
-                self._changed.notify_all()
-            if isinstance(result, BaseException):
-                raise result
-            yield result
+        while result := self._results.get():
+            yield result()
+            self._room.release()
 
     def stop(self) -> None:
-        """Let the threads end after what they are doing."""
-        with self._changed:
-            self._end = self._end or 0
-            self._changed.notify_all()
+        """Let the thread end after what it is doing."""
+        self._stopped = True
+        self._room.release()
 
-    def _may_take(self) -> bool:
-        return self._end is not None or self._taken < self._handed_out + self._ahead
 
-    def _set_end(self, number: int) -> None:
-        with self._changed:
-            self._end = number if self._end is None else min(number, self._end)
-            self._changed.notify_all()
+def _returned(result: T) -> T:
+    return result
+
+
+def _raised(error: BaseException) -> Any:
+    raise error

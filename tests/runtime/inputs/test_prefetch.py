@@ -13,10 +13,8 @@ def slowly(number: int) -> int:
 
 
 def test_order_and_content_are_kept() -> None:
-    for threads in (1, 2, 5):
-        tasks = (partial(slowly, number) for number in range(100))
-        with prefetch(tasks, threads) as items:
-            assert list(items) == list(range(100))
+    with prefetch(partial(slowly, number) for number in range(100)) as items:
+        assert list(items) == list(range(100))
 
 
 def test_work_begins_at_once() -> None:
@@ -34,11 +32,10 @@ def test_an_error_comes_after_the_items_before_it() -> None:
         fail()
 
     for tasks in (broken, lambda: iter([lambda: 1, fail, lambda: 3])):
-        for threads in (1, 3):
-            with prefetch(tasks(), threads) as items:
-                assert next(items) == 1
-                with pytest.raises(ValueError, match="row 2"):
-                    next(items)
+        with prefetch(tasks()) as items:
+            assert next(items) == 1
+            with pytest.raises(ValueError, match="row 2"):
+                next(items)
 
 
 def test_no_more_is_done_than_is_wanted_soon() -> None:
@@ -50,7 +47,7 @@ def test_no_more_is_done_than_is_wanted_soon() -> None:
 
 
 def test_the_thread_ends_when_the_caller_stops_early() -> None:
-    with prefetch(iter(lambda: int, None), 3) as items:
+    with prefetch(iter(lambda: int, None)) as items:
         assert next(items) == 0
     deadline = time.monotonic() + 10
     while any(thread.name == "prefetch" for thread in threading.enumerate()):
