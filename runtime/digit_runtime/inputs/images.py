@@ -74,7 +74,7 @@ def find_digit(image: "str | Path | bytes | Image.Image") -> Found:
     if int(np.ptp(grey)) <= _FAINTEST:
         raise PixelsError(f"{name}: has no ink: all its pixels have nearly the same grey")
     with explained(name, "an image"):
-        found = main_digit(picture.grey)
+        found = main_digit(grey)
     if found is None:
         # A stroke just begun on clean paper, as on digit-serve's page: a drawing has few greys.
         values, counts = np.unique(grey, return_counts=True)

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from digit_runtime.inputs.histogram import quantiles
 from digit_runtime.inputs.mnist_form import Grey
 
 if TYPE_CHECKING:
@@ -33,9 +34,9 @@ def grey_of(image: "Image.Image") -> "Image.Image":
 
 
 def _contrast(image: "Image.Image") -> float:
-    small = np.asarray(image.reduce(max(1, max(image.size) // 300)))
-    low, high = np.quantile(small, [0.002, 0.998])
-    return float(high - low)
+    small = image.reduce(max(1, max(image.size) // 300))
+    low, high = quantiles(small.histogram(), 0.002, 0.998)
+    return high - low
 
 
 def _from_deep(image: "Image.Image") -> "Image.Image":

@@ -5,16 +5,19 @@ digit_ground.c does the same, in integers and by the same rules, so that both re
 full of digits has strokes too near for such cells; `ink` is for those.
 """
 
-from typing import TYPE_CHECKING, Final
+import math
+from dataclasses import dataclass
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from digit_runtime.inputs.mnist_form import Grey
 from digit_runtime.inputs.page.ink import Ink, blur_radius
-from digit_runtime.inputs.page.paper import Paper, estimate, highest, lowest, of_drawing
+from digit_runtime.inputs.page.paper import Paper, estimate, highest, of_drawing
 
-if TYPE_CHECKING:
-    from PIL import Image
+Box = tuple[slice, slice]
+Cells = NDArray[np.int32]
 
 _CELLS: Final = 32
 # Ink on darker paper than this is not made stronger still.
@@ -28,30 +31,38 @@ _COLUMNS: Final = 16
 _ROOT: Final = (2 * _ROWS * _COLUMNS) ** 0.5
 
 
-def find_ink_of_one(image: "Image.Image", ink_is_dark: bool | None = None) -> Ink:
-    """Return the ink of one digit in a grey image (mode L).
+def find_ink_of_one(grey: Grey, ink_is_dark: bool | None = None) -> Ink:
+    """Return the ink of one digit in a grey picture, uint8 ``[H, W]``.
 
     Its strength is as if all paper were as bright as the brightest: in the shade ink differs
-    from paper by less, in proportion.
+    from paper by less, in proportion. It is 0 in cells too far from any ink to matter.
     """
-    from PIL import ImageFilter
+    from PIL import Image, ImageFilter
 
-    factor = -(-max(image.size) // _CELLS)
-    noise = _noise(np.asarray(image))
-    paper = _paper(np.asarray(image), factor, ink_is_dark)
+    factor = -(-max(grey.shape) // _CELLS)
+    noise = _noise(grey)
+    paper = _paper(grey, factor, ink_is_dark)
     radius = blur_radius(noise / _ROOT, paper.contrast)
     if radius:
-        image = image.filter(ImageFilter.GaussianBlur(radius))
+        grey = np.asarray(Image.fromarray(grey).filter(ImageFilter.GaussianBlur(radius)))
         noise = round(noise / max(1.0, 3.54 * radius))
-        paper = _paper(np.asarray(image), factor, ink_is_dark)
-    grey = np.asarray(image)
-    ground = _in_between(paper.small, grey.shape, factor).astype(np.int32)
-    brightest = max(_DARKEST, int(paper.small.max()))
-    differs = ground - grey if paper.ink_is_dark else grey - ground
-    strength = np.maximum(differs, 0) * brightest // np.maximum(ground, _DARKEST)
-    strength = np.minimum(strength, 255).astype(np.uint8)
-    least = _least(_peaks(strength, factor), paper.small, noise)
-    return Ink(strength, strength > _in_between(least, grey.shape, factor), paper)
+        paper = _paper(grey, factor, ink_is_dark)
+    ground = _ground(paper.small)
+    floor = _floor(ground, noise)
+    strength, mask = np.zeros_like(grey), np.zeros(grey.shape, np.bool_)
+    cells = _box(_strongest(grey, paper, ground) > floor.min())
+    if cells is not None:
+        # Ink is looked for only where it may be.
+        rows, columns = (slice(part.start * factor, part.stop * factor) for part in cells)
+        part = grey[rows, columns]
+        corner = (rows.start, columns.start)
+        differs = _strength(part, _in_between(paper.small, corner, part.shape, factor), paper)
+        strength[rows, columns] = differs
+        peaks = np.zeros_like(paper.small)
+        peaks[cells] = _by_cell(np.maximum, differs, factor)
+        least = _least(peaks, ground, floor)
+        mask[rows, columns] = differs > _in_between(least, corner, part.shape, factor)
+    return Ink(strength, mask, paper)
 
 
 def _paper(grey: Grey, factor: int, ink_is_dark: bool | None) -> Paper:
@@ -68,56 +79,112 @@ def _noise(grey: Grey) -> int:
     down, right = len(rows) // _ROWS, (rows.shape[1] - 1) // _COLUMNS
     if not down or not right:
         return 0
-    steps = np.diff(rows[: down * _ROWS, : right * _COLUMNS + 1].astype(np.int32), axis=1)
-    squares = np.square(steps).reshape(down, _ROWS, right, _COLUMNS).sum(axis=(1, 3)).reshape(-1)
-    place = 3 * (len(squares) - 1) // 10
-    return int(np.sqrt(np.partition(squares, place)[place]))
+    values = rows[: down * _ROWS, : right * _COLUMNS + 1].astype(np.uint16)
+    steps = values[:, 1:] - values[:, :-1]
+    # Modulo 2**16 the square of a step is right, whatever the step's sign.
+    squares = (steps * steps).reshape(down, _ROWS, -1).sum(axis=1, dtype=np.uint32)
+    parts = squares.reshape(-1, _COLUMNS).sum(axis=1)
+    place = 3 * (len(parts) - 1) // 10
+    return math.isqrt(int(np.partition(parts, place)[place]))
 
 
-def _least(peaks: Grey, paper: Grey, noise: int) -> Grey:
-    """Return the least strength of ink in each cell."""
-    ground = np.maximum(paper, _DARKEST).astype(np.int32)
-    brightest = int(ground.max())
+@dataclass(frozen=True)
+class _Ground:
+    """The brightness of the paper in each cell.
+
+    Attributes:
+        lowest, highest: In the cells around each.
+        even: In the cell, or `_DARKEST` if that is more.
+        brightest: The highest of `even`.
+    """
+
+    lowest: Cells
+    highest: Cells
+    even: Cells
+    brightest: int
+
+
+def _ground(paper: Grey) -> _Ground:
+    lowest, highest_ = ~highest(~paper, 3), highest(paper, 3)
+    values = paper.clip(_DARKEST, None).astype(np.int32)
+    return _Ground(lowest.astype(np.int32), highest_.astype(np.int32), values, int(values.max()))
+
+
+def _floor(ground: _Ground, noise: int) -> Cells:
+    """Return what all ink in each cell is stronger than."""
     # Six standard deviations of the noise, and what paper of its own differs by.
-    floor = np.maximum(17 * noise * brightest // (32 * ground), 7 * max(brightest, 64) // 100)
+    floor: Cells = 17 * noise * ground.brightest // (32 * ground.even)
+    return floor.clip(7 * max(ground.brightest, 64) // 100, None)
+
+
+def _strongest(grey: Grey, paper: Paper, ground: _Ground) -> Cells:
+    """Return what no ink in each cell is stronger than, wherever the paper there is brightest."""
+    if paper.ink_is_dark:
+        under = ground.highest
+        differs = under - 255 + _by_cell(np.maximum, ~grey, paper.factor)
+    else:
+        under = ground.lowest
+        differs = _by_cell(np.maximum, grey, paper.factor) - under
+    strongest: Cells = differs * ground.brightest // under.clip(_DARKEST, None)
+    return strongest
+
+
+def _strength(grey: Grey, ground: Grey, paper: Paper) -> Grey:
+    """Return how much pixels differ from the ground, in proportion to its brightness."""
+    differs = np.maximum(grey, ground) - (grey if paper.ink_is_dark else ground)
+    brightest = np.float32(max(_DARKEST, int(paper.small.max())))
+    # No quotient of such small integers is so near the next integer that it is rounded to it.
+    strength: Grey = (differs * brightest / ground.clip(_DARKEST, None)).clip(0, 255)
+    return strength.astype(np.uint8)
+
+
+def _least(peaks: Grey, ground: _Ground, floor: Cells) -> Grey:
+    """Return the least strength of ink in each cell."""
     inked = np.sort(peaks[2 * peaks.astype(np.int32) > 3 * floor])
     typical = int(inked[7 * (len(inked) - 1) // 10]) if len(inked) else 0
     around = 3 * highest(peaks, _AROUND).astype(np.int32) // 10
     # Where the paper's brightness changes at once, it is known only to a cell.
-    step = (highest(paper, 3).astype(np.int32) - lowest(paper, 3)) * brightest // ground
-    least = np.maximum.reduce(
-        [floor, around, np.full_like(floor, 3 * typical // 10), 3 * step // 5]
-    )
-    result: Grey = np.minimum(least, 255).astype(np.uint8)
+    step = (ground.highest - ground.lowest) * ground.brightest // ground.even
+    least = np.maximum(np.maximum(floor, around), 3 * step // 5)
+    result: Grey = least.clip(3 * typical // 10, None).clip(0, 255).astype(np.uint8)
     return result
 
 
-def _peaks(strength: Grey, factor: int) -> Grey:
-    height, width = strength.shape
+def _box(found: NDArray[np.bool_]) -> Box | None:
+    """Return the box of the cells that were found and of those around; None if there are none."""
+    rows, columns = (np.flatnonzero(found.any(axis=axis)).tolist() for axis in (1, 0))
+    if not rows:
+        return None
+    return slice(max(0, rows[0] - 1), rows[-1] + 2), slice(max(0, columns[0] - 1), columns[-1] + 2)
+
+
+def _by_cell(reduce: np.ufunc, values: Grey, factor: int, dtype: Any = None) -> NDArray[Any]:
+    """Return one value for each cell; those at the end may have fewer pixels, as if of 0."""
+    height, width = values.shape
     rows, columns = -(-height // factor), -(-width // factor)
-    padded = np.pad(strength, ((0, rows * factor - height), (0, columns * factor - width)))
-    peaks: Grey = padded.reshape(rows, factor, columns, factor).max(axis=(1, 3))
-    return peaks
+    padded = np.zeros((rows * factor, columns * factor), np.uint8)
+    padded[:height, :width] = values
+    across = reduce.reduce(padded.reshape(rows, factor, -1), axis=1, dtype=dtype)
+    cells: NDArray[Any] = reduce.reduce(across.reshape(rows, columns, factor), axis=2, dtype=dtype)
+    return cells
 
 
 def _averages(grey: Grey, factor: int) -> Grey:
     """Return the mean of each cell, to the nearest; those at the end may have fewer pixels."""
-    starts = [np.arange(0, side, factor) for side in grey.shape]
-    rows = np.add.reduceat(grey, starts[0], axis=0, dtype=np.uint32)
-    sums = np.add.reduceat(rows, starts[1], axis=1)
-    sides = [np.diff(at, append=side) for at, side in zip(starts, grey.shape, strict=True)]
+    sums = _by_cell(np.add, grey, factor, np.uint32)
+    sides = (np.minimum(factor, side - np.arange(0, side, factor)) for side in grey.shape)
     counts = np.multiply.outer(*sides).astype(np.uint32)
-    return ((sums + counts // 2) // counts).astype(np.uint8)
+    averages: Grey = ((sums + counts // 2) // counts).astype(np.uint8)
+    return averages
 
 
-def _in_between(cells: Grey, shape: tuple[int, ...], factor: int) -> Grey:
-    """Return a value for each pixel of a picture from those of the cells around it."""
-    values = cells.astype(np.int32)
+def _in_between(cells: Grey, corner: tuple[int, int], shape: tuple[int, ...], factor: int) -> Grey:
+    """Return a value for each pixel of a part of a picture from those of the cells around it."""
+    values = cells.astype(np.uint16 if factor <= 128 else np.uint32)
     for axis in (0, 1):
-        place = 2 * np.arange(shape[axis], dtype=np.int32) + 1 + factor
-        cell, part = place // (2 * factor) - 1, place % (2 * factor)
+        place = 2 * np.arange(corner[axis], corner[axis] + shape[axis]) + 1 + factor
+        cell, part = place // (2 * factor) - 1, (place % (2 * factor)).astype(values.dtype)
         part = part[:, None] if axis == 0 else part
-        last = cells.shape[axis] - 1
-        before, after = (values.take(np.clip(at, 0, last), axis) for at in (cell, cell + 1))
+        before, after = (values.take(at, axis, mode="clip") for at in (cell, cell + 1))
         values = (before * (2 * factor - part) + after * part + factor) // (2 * factor)
     return values.astype(np.uint8)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from digit_runtime.inputs.histogram import counts_of, quantiles
 from digit_runtime.inputs.mnist_form import Grey
 
 if TYPE_CHECKING:
@@ -77,20 +78,16 @@ def estimate(
 
     `certain` is whether the ink is taken to be dark, and no more is asked, where nothing tells.
     """
-    window = max(3, round(_WINDOW * min(small.shape)))
-    bright, dark = _closings(small, window)
-    windows = [max(3, round(share * min(small.shape))) for share in _NARROWER]
-    shares = [
-        share
-        for narrow in windows
-        if (share := _bright_around(small, *_closings(small, narrow))) is not None
-    ]
+    wide, *narrow = (
+        _closings(small, max(3, round(share * min(small.shape)))) for share in (_WINDOW, *_NARROWER)
+    )
+    shares = [share for pair in narrow if (share := _bright_around(small, pair)) is not None]
     certainty = max(min(shares), 1 - max(shares)) if shares else float(certain)
     if ink_is_dark is None:
         ink_is_dark = not shares or shares[-1] >= 0.5
-    contrast = float(np.quantile(bright - dark, 0.998))
-    ground = np.ascontiguousarray(bright if ink_is_dark else dark)
-    return Paper(ground, factor, ink_is_dark, certainty, contrast)
+    bright, dark = wide[0], ~wide[1]
+    (contrast,) = quantiles(counts_of(bright - dark), 0.998)
+    return Paper(bright if ink_is_dark else dark, factor, ink_is_dark, certainty, contrast)
 
 
 def of_drawing(grey: Grey, factor: int) -> Paper | None:
@@ -101,78 +98,79 @@ def of_drawing(grey: Grey, factor: int) -> Paper | None:
     ground = grey[0, 0]
     if any((line != ground).any() for line in (grey[0], grey[-1], grey[:, 0], grey[:, -1])):
         return None
-    dark = bool((grey <= ground).all())
-    if (not dark and (grey < ground).any()) or (grey == ground).mean() < _DRAWN_ON:
+    counts, value = counts_of(grey), int(ground)
+    dark = not any(counts[value + 1 :])
+    if (not dark and any(counts[:value])) or counts[value] / grey.size < _DRAWN_ON:
         return None
-    contrast = abs(float(np.quantile(grey, 0.002 if dark else 0.998)) - float(ground))
+    (strongest,) = quantiles(counts, 0.002 if dark else 0.998)
     shape = (-(-grey.shape[0] // factor), -(-grey.shape[1] // factor))
-    return Paper(np.full(shape, ground), factor, dark, 1.0, contrast)
+    return Paper(np.full(shape, ground), factor, dark, 1.0, abs(strongest - value))
 
 
-def _closings(small: Grey, window: int) -> tuple[Grey, Grey]:
-    """Return the picture without its dark strokes, and without its bright ones."""
+def _closings(small: Grey, window: int) -> Grey:
+    """Return the picture without its dark strokes, and the negative without its bright ones."""
     # What is dark along the border goes on outside: a desk, a lid, a corner in the shade.
-    outer = np.pad(small, window, mode="edge")
-    inner = (slice(window, -window), slice(window, -window))
-    return (
-        lowest(highest(outer, window), window)[inner],
-        highest(lowest(outer, window), window)[inner],
-    )
+    outer = _widened(small, window // 2 * 2)
+    return ~_highest_within(~_highest_within(np.stack([outer, ~outer]), window), window)
 
 
-def _bright_around(small: Grey, bright: Grey, dark: Grey) -> float | None:
+def _bright_around(small: Grey, closings: Grey) -> float | None:
     """Return how much of what surrounds the ink is as bright as the brighter of both.
 
     Where there is ink, and in the holes between its strokes, both closings differ; right
     outside they agree on the paper. None where there is too little to tell.
     """
-    span = bright - dark
+    span = closings[0] - ~closings[1]
     strongest = int(span.max())
     inked = span > max(_CONTRAST, strongest // 2)
-    if inked.mean() < _LEAST_INK or 2 * strongest < int(np.ptp(small)):
+    too_few = np.count_nonzero(inked) / inked.size < _LEAST_INK
+    if too_few or 2 * strongest < int(np.ptp(small)):
         return None
     reach = max(5, round(_RING * max(small.shape)))
     # Right at the ink all is blurred.
-    near = highest((span > max(_CONTRAST, strongest // 5)).astype(np.uint8), 3)
-    around = highest(inked.astype(np.uint8), reach).astype(np.bool_) & ~inked
-    ring = around & ~near.astype(np.bool_)
-    if 4 * ring.sum() < around.sum():
+    near = highest((span > max(_CONTRAST, strongest // 5)).view(np.uint8), 3).view(np.bool_)
+    around = highest(inked.view(np.uint8), reach).view(np.bool_) & ~inked
+    ring = around & ~near
+    if 4 * np.count_nonzero(ring) < np.count_nonzero(around):
         ring = around
     if not ring.any():
         return None
-    brighter = highest(np.where(inked, bright, 0).astype(np.uint8), reach + 2)[ring]
-    darker = lowest(np.where(inked, dark, 255).astype(np.uint8), reach + 2)[ring]
-    middle = (brighter.astype(np.int16) + darker) // 2
-    return float((small[ring] > middle).mean())
+    both = highest(closings * inked, reach + 2)[:, ring]
+    middle = (both[0].astype(np.int16) + ~both[1]) // 2
+    return np.count_nonzero(small[ring] > middle) / len(middle)
 
 
 def highest(values: Grey, window: int) -> Grey:
-    """Return the highest value of the square window around each."""
-    return _running(values, window, np.maximum)
+    """Return the highest value of the square window around each; ``[..., H, W]``.
+
+    Outside counts for nothing.
+    """
+    return _highest_within(_widened(values, window // 2), window)
 
 
-def lowest(values: Grey, window: int) -> Grey:
-    """Return the lowest value of the square window around each."""
-    return _running(values, window, np.minimum)
+def _widened(values: Grey, by: int) -> Grey:
+    """Return ``[..., H, W]`` with its border repeated outside, so many times."""
+    for axis in (-2, -1):
+        places = np.arange(-by, values.shape[axis] + by)
+        values = values.take(places, axis, mode="clip")
+    return values
 
 
-def _running(values: Grey, window: int, pick: "np.ufunc") -> Grey:
-    """Return the extreme of a square window around each pixel; outside counts for nothing.
+def _highest_within(values: Grey, window: int) -> Grey:
+    """Return the highest value of each square window within ``[..., H, W]``.
 
     Windows of a power of two come from two of half the size, so the work grows with the
     logarithm of the window.
     """
-    half = window // 2
-    for axis in (0, 1):
-        length = values.shape[axis]
-        reach = min(half, length - 1)
-        padding = [(0, 0), (0, 0)]
-        padding[axis] = (reach, reach)
-        line = np.moveaxis(np.pad(values, padding, mode="edge"), axis, 0)
-        total, covered = 2 * reach + 1, 1
+    total = window // 2 * 2 + 1
+    for axis in (-2, -1):
+        covered = 1
         while covered < total:
             step = min(covered, total - covered)
-            line = pick(line[:-step], line[step:])
+            behind, ahead = slice(None, -step), slice(step, None)
+            if axis == -2:
+                values = np.maximum(values[..., behind, :], values[..., ahead, :])
+            else:
+                values = np.maximum(values[..., behind], values[..., ahead])
             covered += step
-        values = np.moveaxis(line, 0, axis)
-    return np.ascontiguousarray(values)
+    return values

@@ -16,7 +16,7 @@ from digit_runtime.inputs.page.lattice import Reading, read_lines
 from digit_runtime.inputs.page.lines import find_lines
 from digit_runtime.inputs.page.result import Box, Line, Mark, Page
 from digit_runtime.inputs.page.rules import remove_rules
-from digit_runtime.inputs.page.runs import blobs_of, runs_of
+from digit_runtime.inputs.page.runs import blobs_of
 from digit_runtime.inputs.page.shapes import Shape, find_shapes
 from digit_runtime.inputs.page.words import are_words
 
@@ -81,9 +81,8 @@ def _all_marks(page: Page) -> list[Mark]:
 
 
 def _read(ink: Ink, model: Model, picture: "Picture") -> Page:
-    mask = ink.mask.copy()
-    rules = remove_rules(mask, ink.strength)
-    shapes, out, typical = find_shapes(blobs_of(runs_of(mask)), mask.shape)
+    runs, rules = remove_rules(ink.mask, ink.strength)
+    shapes, out, typical = find_shapes(blobs_of(runs), ink.mask.shape)
     if len(shapes) > _MOST:
         raise PixelsError(
             f"{picture.name}: has {len(shapes):,} marks, more than a page of digits can have "

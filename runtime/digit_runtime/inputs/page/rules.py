@@ -13,36 +13,21 @@ from numpy.typing import NDArray
 
 from digit_runtime.inputs.mnist_form import Grey
 from digit_runtime.inputs.page.ink import Mask
-from digit_runtime.inputs.page.runs import Indices, Runs, join, paint, runs_of, touching
+from digit_runtime.inputs.page.pieces import (
+    Numbers,
+    Pieces,
+    pieces_of,
+    runs_across,
+    straight,
+)
+from digit_runtime.inputs.page.runs import Indices, Runs, paint, runs_of
 
-Numbers = NDArray[np.float64]
-
-# How steep against the picture's side, as a tangent: 15 degrees.
-_STEEPEST: Final = 0.27
 # Pieces shorter than this, in pixels, say nothing about a direction.
 _SHORTEST: Final = 14
 # How near the border a rule ends that reaches it, as a share of the picture's side.
 _NEAR_BORDER: Final = 0.08
 # How near, in pixels, the end of a box's side comes to the rule it stands on.
 _JOINT: Final = 5
-
-
-@dataclass(frozen=True)
-class _Pieces:
-    """Thin pieces of ink; each array has one entry per piece.
-
-    A piece runs along axis 0 ("down"): its middle is at column ``at + slope * row``.
-    """
-
-    runs: Runs
-    piece: Indices
-    top: Indices
-    bottom: Indices
-    at: Numbers
-    slope: Numbers
-    wobble: Numbers
-    thickness: Numbers
-    ink: Numbers
 
 
 @dataclass(frozen=True)
@@ -55,16 +40,22 @@ class _Rule:
     ink: float
 
 
-def remove_rules(mask: Mask, strength: Grey) -> list[tuple[int, int, int, int]]:
-    """Take rules out of a mask, in place; return their boxes (left, top, right, bottom)."""
+def remove_rules(mask: Mask, strength: Grey) -> tuple[Runs, list[tuple[int, int, int, int]]]:
+    """Return the runs of a mask without its rules, and their boxes (left, top, right, bottom)."""
     height, width = mask.shape
     longer = max(height, width)
     # What is wider is a stroke; small pictures have thin ones.
     thickest = max(min(5, longer // 32), longer // 120)
     least = max(0.13 * longer, min(0.45 * longer, 160.0))
-    across = np.ascontiguousarray(mask.T)
-    pieces = [_pieces(mask, strength, thickest), _pieces(across, strength.T, thickest)]
+    runs = runs_of(mask)
+    thin = [one[(one.stop - one.start) <= thickest] for one in (runs, runs_across(mask, runs))]
+    # Each row of a rule has a run of it.
+    if max(len(one) for one in thin) < least:
+        return runs, []
+    pieces = [pieces_of(thin[0], strength), pieces_of(thin[1], strength.T)]
     rules = [_rules(one, least, side) for one, side in zip(pieces, (height, width), strict=True)]
+    if not any(rules):
+        return runs, []
     long = [list(found) for found in rules]
     for one, found in zip(pieces, rules, strict=True):
         found.extend(_remains(one, found))
@@ -73,9 +64,10 @@ def remove_rules(mask: Mask, strength: Grey) -> list[tuple[int, int, int, int]]:
     for one, found, other in zip(pieces, rules, long[::-1], strict=True):
         found.extend(_sides(one, other))
     boxes = []
+    mask = mask.copy()
     _erase(mask, pieces[0], rules[0])
     if rules[1]:
-        np.copyto(across, mask.T)
+        across = np.ascontiguousarray(mask.T)
         _erase(across, pieces[1], rules[1])
         np.copyto(mask, across.T)
     for axis, found in enumerate(rules):
@@ -83,55 +75,15 @@ def remove_rules(mask: Mask, strength: Grey) -> list[tuple[int, int, int, int]]:
             ends = sorted(rule.at + rule.slope * at for at in (rule.top, rule.bottom))
             box = (int(ends[0]), int(rule.top), int(ends[1]) + 1, int(rule.bottom) + 1)
             boxes.append(box if axis == 0 else (box[1], box[0], box[3], box[2]))
-    return boxes
+    return runs_of(mask), boxes
 
 
-def _pieces(mask: Mask, strength: Grey, thickest: int) -> _Pieces:
-    runs = runs_of(mask)
-    runs = runs[(runs.stop - runs.start) <= thickest]
-    piece = join(len(runs), *touching(runs))
-    row = runs.row.astype(np.float64)
-    middle = (runs.start + runs.stop - 1) / 2
-    count = np.bincount(piece).astype(np.float64)
-
-    def total(values: Numbers) -> Numbers:
-        return np.bincount(piece, values, len(count)).astype(np.float64)
-
-    top = np.full(len(count), mask.shape[0])
-    bottom = np.zeros(len(count), np.intp)
-    np.minimum.at(top, piece, runs.row)
-    np.maximum.at(bottom, piece, runs.row)
-    mean_row, mean_middle = total(row) / count, total(middle) / count
-    row_off, middle_off = row - mean_row[piece], middle - mean_middle[piece]
-    spread, both = total(row_off**2), total(row_off * middle_off)
-    slope = both / np.maximum(spread, 1e-9)
-    wobble = np.sqrt(np.maximum(0, total(middle_off**2) - slope * both) / count)
-    thickness = total((runs.stop - runs.start).astype(np.float64)) / count
-    at = mean_middle - slope * mean_row
-    ink = total(strength[runs.row, (runs.start + runs.stop) // 2].astype(np.float64)) / count
-    return _Pieces(runs, piece, top, bottom, at, slope, wobble, thickness, ink)
-
-
-def _straight(pieces: _Pieces, shortest: float) -> NDArray[np.bool_]:
-    length = pieces.bottom - pieces.top + 1
-    single = np.bincount(pieces.piece, minlength=len(length)) <= 1.15 * length
-    result: NDArray[np.bool_] = (
-        (length >= shortest)
-        & single
-        & (np.abs(pieces.slope) <= _STEEPEST)
-        & (pieces.wobble <= 0.7 + 0.004 * length)
-        & (pieces.thickness * 4 <= length)
-    )
-    return result
-
-
-def _rules(pieces: _Pieces, least: float, side: int) -> list[_Rule]:
+def _rules(pieces: Pieces, least: float, side: int) -> list[_Rule]:
     """Return the rules: straight pieces on one line that cover `least` pixels together."""
-    straight = _straight(pieces, _SHORTEST)
     length = (pieces.bottom - pieces.top + 1).astype(np.float64)
     middle_row = (pieces.top + pieces.bottom) / 2
     middle = pieces.at + pieces.slope * middle_row
-    left = straight.copy()
+    left = straight(pieces, _SHORTEST)
     rules = []
     for seed in np.argsort(-length):
         if length[seed] < max(2 * _SHORTEST, least / 6):
@@ -160,7 +112,7 @@ def _to_border(rule: _Rule, side: int) -> _Rule:
     return replace(rule, top=top, bottom=bottom)
 
 
-def _through(pieces: _Pieces, chosen: NDArray[np.bool_], length: Numbers) -> _Rule:
+def _through(pieces: Pieces, chosen: NDArray[np.bool_], length: Numbers) -> _Rule:
     """Return the straight line through pieces, each weighing its length."""
     ends = np.concatenate([pieces.top[chosen], pieces.bottom[chosen]]).astype(np.float64)
     twice = np.tile(np.flatnonzero(chosen), 2)
@@ -179,7 +131,7 @@ def _through(pieces: _Pieces, chosen: NDArray[np.bool_], length: Numbers) -> _Ru
     )
 
 
-def _remains(pieces: _Pieces, rules: list[_Rule]) -> list[_Rule]:
+def _remains(pieces: Pieces, rules: list[_Rule]) -> list[_Rule]:
     """Return pieces too short for a rule, but of the colour, width and direction of several."""
     if len(rules) < 3:
         return []
@@ -188,7 +140,7 @@ def _remains(pieces: _Pieces, rules: list[_Rule]) -> list[_Rule]:
         for name in ("slope", "thickness", "ink")
     )
     alike = (
-        _straight(pieces, 6)
+        straight(pieces, 6)
         & (np.abs(pieces.slope - slope) < 0.03)
         & (np.abs(pieces.thickness - thickness) < 0.3 * thickness + 0.3)
         & (np.abs(pieces.ink - ink) < 0.25 * ink)
@@ -196,12 +148,12 @@ def _remains(pieces: _Pieces, rules: list[_Rule]) -> list[_Rule]:
     return [_rule(pieces, int(index)) for index in np.flatnonzero(alike)]
 
 
-def _cut_off(pieces: _Pieces, rules: list[_Rule], side: int) -> list[_Rule]:
+def _cut_off(pieces: Pieces, rules: list[_Rule], side: int) -> list[_Rule]:
     """Return pieces that run into the border of the picture, as thin as its rules."""
     if not rules:
         return []
     thickness = 1.5 * float(np.median([rule.thickness for rule in rules])) + 0.5
-    thin = _straight(pieces, 6) & (pieces.thickness <= thickness)
+    thin = straight(pieces, 6) & (pieces.thickness <= thickness)
     middle = (pieces.top + pieces.bottom) / 2
     gone = thin & ((pieces.top == 0) | (pieces.bottom == side - 1))
     # What stands between it and the border's piece may be broken again by other rules.
@@ -211,17 +163,17 @@ def _cut_off(pieces: _Pieces, rules: list[_Rule], side: int) -> list[_Rule]:
     return [_rule(pieces, int(index)) for index in np.flatnonzero(gone)]
 
 
-def _rule(pieces: _Pieces, index: int) -> _Rule:
+def _rule(pieces: Pieces, index: int) -> _Rule:
     names = ("at", "slope", "top", "bottom", "thickness", "ink")
     return _Rule(*(float(getattr(pieces, name)[index]) for name in names))
 
 
-def _sides(pieces: _Pieces, across: list[_Rule]) -> list[_Rule]:
+def _sides(pieces: Pieces, across: list[_Rule]) -> list[_Rule]:
     """Return the short sides of boxes: straight pieces from one rule to another."""
     if len(across) < 2:
         return []
     thickest = 1.6 * max(rule.thickness for rule in across) + 1.5
-    chosen = np.flatnonzero(_straight(pieces, 8) & (pieces.thickness <= thickest))
+    chosen = np.flatnonzero(straight(pieces, 8) & (pieces.thickness <= thickest))
     at, slope = pieces.at[chosen], pieces.slope[chosen]
     both = np.ones(len(chosen), np.bool_)
     for end in (pieces.top[chosen], pieces.bottom[chosen]):
@@ -238,7 +190,7 @@ def _ends_on(place: Numbers, row: Indices, across: list[_Rule]) -> NDArray[np.bo
     return result
 
 
-def _erase(mask: Mask, pieces: _Pieces, rules: list[_Rule]) -> None:
+def _erase(mask: Mask, pieces: Pieces, rules: list[_Rule]) -> None:
     """Erase the short runs on each rule; longer ones belong to a stroke that crosses it."""
     runs = pieces.runs
     middle = (runs.start + runs.stop - 1) / 2

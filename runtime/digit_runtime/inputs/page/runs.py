@@ -77,7 +77,8 @@ def join(count: int, first: Indices, second: Indices) -> Indices:
             if np.array_equal(shorter, group):
                 break
             group = shorter
-    return np.unique(group, return_inverse=True)[1].reshape(-1)
+    first_of_group = group == np.arange(count)
+    return (np.cumsum(first_of_group) - 1)[group]
 
 
 @dataclass(frozen=True)

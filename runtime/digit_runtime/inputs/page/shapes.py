@@ -97,6 +97,9 @@ def find_shapes(blobs: Blobs, size: tuple[int, int]) -> tuple[list[Shape], list[
     chosen = np.flatnonzero(kept)
     if not len(chosen) or (blobs.bottom - blobs.top)[chosen].max() < lowest:
         return [], out, 0.0
+    if len(chosen) == 1:
+        shape = Shape(blobs.runs_of(int(chosen[0])))
+        return [shape], out, max(lowest, shape.height, 0.6 * shape.width)
     heights, widths = (blobs.bottom - blobs.top)[chosen], (blobs.right - blobs.left)[chosen]
     digit = np.arange(len(blobs))
     if len(chosen) <= _FEW:
@@ -147,11 +150,13 @@ def _typical(heights: "Indices", areas: "Indices") -> float:
 
 def _along_border(blobs: Blobs, size: tuple[int, int]) -> Chosen:
     height, width = size
+    result = np.zeros(len(blobs), np.bool_)
+    if not _at_border(blobs, size).any():
+        return result
     runs = blobs.runs
     owner = np.repeat(np.arange(len(blobs)), np.diff(blobs.first))
     length = runs.stop - runs.start
     one = np.ones_like(length)
-    result = np.zeros(len(blobs), np.bool_)
     for on_side, weight, side in (
         (runs.row == 0, length, width),
         (runs.row == height - 1, length, width),
@@ -163,14 +168,19 @@ def _along_border(blobs: Blobs, size: tuple[int, int]) -> Chosen:
     return result
 
 
-def _solid(blobs: Blobs, size: tuple[int, int]) -> Chosen:
-    """Tell which pieces are blocks: wide and filled, and all the more at the border."""
+def _at_border(blobs: Blobs, size: tuple[int, int]) -> Chosen:
     height, width = size
-    tall, wide = blobs.bottom - blobs.top, blobs.right - blobs.left
-    fill = blobs.area / (tall * wide)
-    outside = (
+    result: Chosen = (
         (blobs.left == 0) | (blobs.top == 0) | (blobs.right == width) | (blobs.bottom == height)
     )
+    return result
+
+
+def _solid(blobs: Blobs, size: tuple[int, int]) -> Chosen:
+    """Tell which pieces are blocks: wide and filled, and all the more at the border."""
+    tall, wide = blobs.bottom - blobs.top, blobs.right - blobs.left
+    fill = blobs.area / (tall * wide)
+    outside = _at_border(blobs, size)
     thick = np.minimum(tall, wide) > 0.02 * min(size)
     result: Chosen = thick & (wide > 0.4 * tall) & (fill > np.where(outside, 0.75, 0.85))
     return result

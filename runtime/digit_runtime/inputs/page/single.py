@@ -1,20 +1,18 @@
 """The one digit of a picture that is to hold one."""
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from digit_runtime.inputs.histogram import counts_of, quantiles
 from digit_runtime.inputs.mnist_form import Grey
 from digit_runtime.inputs.page.cells import find_ink_of_one
 from digit_runtime.inputs.page.crop import crop
 from digit_runtime.inputs.page.ink import Ink, Mask
 from digit_runtime.inputs.page.rules import remove_rules
-from digit_runtime.inputs.page.runs import Runs, blobs_of, join, paint, runs_of
+from digit_runtime.inputs.page.runs import Runs, blobs_of, join, paint
 from digit_runtime.inputs.page.shapes import Shape, find_shapes, is_sheet, united
-
-if TYPE_CHECKING:
-    from PIL import Image
 
 # Below this the ink may as well be on the other side.
 _CLEAR: Final = 0.6
@@ -44,17 +42,17 @@ _CELLS_HIGH: Final = 3
 _AS_HIGH_AS: Final = 0.8
 
 
-def main_digit(image: "Image.Image") -> tuple[Grey, int] | None:
-    """Return the largest mark of a grey image (mode L), uint8 ``[28, 28]``.
+def main_digit(grey: Grey) -> tuple[Grey, int] | None:
+    """Return the largest mark of a grey picture, uint8 ``[H, W]``, as uint8 ``[28, 28]``.
 
     The second value is how many further marks may be digits. None where there is no mark.
     """
-    image = _enlarged(image)
-    image = _padded(image) if _is_cut(image) else image
-    found = _best(image)
+    grey = _enlarged(grey)
+    grey = _padded(grey) if _is_cut(grey) else grey
+    found = _best(grey)
     if found is None:
         # Cut so closely that the strokes run into the border: give them paper around.
-        found = _best(_padded(image))
+        found = _best(_padded(grey))
     if found is None:
         return None
     ink, shapes = found
@@ -65,16 +63,16 @@ def main_digit(image: "Image.Image") -> tuple[Grey, int] | None:
     return crop(ink, united(parts), 0.0), others
 
 
-def _best(image: "Image.Image") -> tuple[Ink, list[Shape]] | None:
-    ink, shapes = _found(image, None)
+def _best(grey: Grey) -> tuple[Ink, list[Shape]] | None:
+    ink, shapes = _found(grey, None)
     if ink.paper.certainty < _CLEAR:
-        other = _found(image, not ink.paper.ink_is_dark)
-        if _writing(image, *other) > _MORE * _writing(image, ink, shapes):
+        other = _found(grey, not ink.paper.ink_is_dark)
+        if _writing(grey, *other) > _MORE * _writing(grey, ink, shapes):
             ink, shapes = other
     return (ink, shapes) if shapes else None
 
 
-def _writing(image: "Image.Image", ink: Ink, shapes: list[Shape]) -> float:
+def _writing(picture: Grey, ink: Ink, shapes: list[Shape]) -> float:
     """Tell how much the largest shape is like writing: thin, with an edge all round, on paper.
 
     On the wrong side of the paper's brightness there are the sheet itself, pieces of it where
@@ -87,22 +85,20 @@ def _writing(image: "Image.Image", ink: Ink, shapes: list[Shape]) -> float:
     left, top, right, bottom = shape.box
     x, y = max(0, left - _AROUND), max(0, top - _AROUND)
     part = (slice(y, bottom + _AROUND), slice(x, right + _AROUND))
-    grey = np.asarray(image)[part].astype(np.int16)
+    grey = picture[part].astype(np.int16)
     mask = np.zeros(grey.shape, np.bool_)
     paint(mask, Runs(shape.runs.row - y, shape.runs.start - x, shape.runs.stop - x), True)
     steps = np.concatenate([_steps(grey, mask), _steps(grey.T, mask.T)])
     inside = float(np.median(grey[mask]))
     middle = inside - float(np.median(steps)) / 2
     reach = max(shape.width, shape.height) // 2
-    near = np.asarray(image)[
-        max(0, top - reach) : bottom + reach, max(0, left - reach) : right + reach
-    ]
+    near = picture[max(0, top - reach) : bottom + reach, max(0, left - reach) : right + reach]
     alike = int(((near > middle) == (inside > middle)).sum()) - shape.area
     paper = 1 - max(0, alike) / max(1, near.size - shape.area)
     if ink.paper.ink_is_dark:
         steps = -steps
     edge = float((steps > 0.4 * np.quantile(ink.strength[part][mask], 0.85)).mean())
-    if is_sheet(shape, (image.height, image.width)):
+    if is_sheet(shape, picture.shape):
         return 0.0
     length = max(shape.width, shape.height) * len(steps) / (2 * shape.area)
     return length * edge**4 * paper**2
@@ -116,11 +112,10 @@ def _steps(grey: NDArray[np.int16], mask: Mask) -> NDArray[np.int16]:
     return np.where(mask[row, column], step, -step)
 
 
-def _found(image: "Image.Image", ink_is_dark: bool | None) -> tuple[Ink, list[Shape]]:
-    ink = find_ink_of_one(image, ink_is_dark)
-    mask = ink.mask.copy()
-    remove_rules(mask, ink.strength)
-    shapes = find_shapes(blobs_of(runs_of(mask)), mask.shape)[0]
+def _found(grey: Grey, ink_is_dark: bool | None) -> tuple[Ink, list[Shape]]:
+    ink = find_ink_of_one(grey, ink_is_dark)
+    runs, _ = remove_rules(ink.mask, ink.strength)
+    shapes = find_shapes(blobs_of(runs), grey.shape)[0]
     return ink, _joined(shapes, ink.paper.factor)
 
 
@@ -155,40 +150,43 @@ def _of_one_digit(one: Shape, two: Shape, cell: int) -> bool:
     return high >= _CELLS_HIGH * cell and not (beside and low >= _AS_HIGH_AS * high)
 
 
-def _enlarged(image: "Image.Image") -> "Image.Image":
+def _enlarged(grey: Grey) -> Grey:
     """Return a picture that has enough pixels to tell a stroke's edge."""
+    factor = -(-_LEAST_SIDE // max(grey.shape))
+    if factor == 1:
+        return grey
     from PIL import Image
 
-    factor = -(-_LEAST_SIDE // max(image.size))
+    image = Image.fromarray(grey)
     size = (image.width * factor, image.height * factor)
-    return image.resize(size, Image.Resampling.BILINEAR) if factor > 1 else image
+    return np.asarray(image.resize(size, Image.Resampling.BILINEAR))
 
 
-def _is_cut(image: "Image.Image") -> bool:
+def _is_cut(grey: Grey) -> bool:
     """Tell whether strokes run into the border of what is else one grey, an even paper."""
+    border = _border(grey)
+    if int(np.ptp(border)) <= _STROKE:
+        return False
     # Dots, as of a dithered picture, are no strokes.
-    window = max(3, max(image.size) // _DOTS)
-    around = np.lib.stride_tricks.sliding_window_view(_border(image), window)
+    window = max(3, max(grey.shape) // _DOTS)
+    around = np.lib.stride_tricks.sliding_window_view(border, window)
     border = np.median(around, axis=1)
     ground = np.median(border)
     off = np.abs(border - ground)
     # A shadow is not as dark as ink.
-    ink = np.abs(np.quantile(np.asarray(image), [0.01, 0.99]) - ground).max()
+    ink = max(abs(value - ground) for value in quantiles(counts_of(grey), 0.01, 0.99))
     deepest = off.max()
     paper = float((off <= _EVEN).mean())
     return bool(deepest > max(_STROKE, _AS_DARK * ink) and paper > _PAPER)
 
 
-def _border(image: "Image.Image") -> Grey:
-    grey = np.asarray(image)
+def _border(grey: Grey) -> Grey:
     return np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
 
 
-def _padded(image: "Image.Image") -> "Image.Image":
-    from PIL import ImageOps
-
-    border = _border(image)
-    return ImageOps.expand(image, round(_PADDING * max(image.size)), int(np.median(border)))
+def _padded(grey: Grey) -> Grey:
+    by = round(_PADDING * max(grey.shape))
+    return np.pad(grey, by, constant_values=int(np.median(_border(grey))))
 
 
 def _extent(shape: Shape) -> int:
