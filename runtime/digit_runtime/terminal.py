@@ -1,6 +1,7 @@
 """What is shown on a terminal: tables, and progress on stderr."""
 
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -12,6 +13,8 @@ T = TypeVar("T")
 SECONDS_BETWEEN_LINES: Final = 10.0
 _SECONDS_BETWEEN_DRAWINGS: Final = 0.1
 _BAR: Final = 36
+# Control characters, the two line breaks of Unicode, and what turns the direction of writing.
+_MOVES: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
 @contextmanager
@@ -21,6 +24,7 @@ def progress(label: str, total: int | None = None) -> Iterator[Callable[[int], N
     Yields a function to call with the number of steps just done. Work that ends within
     ten seconds prints nothing where there is no terminal.
     """
+    label = one_line(label)
     terminal = sys.stderr.isatty()
     pause = _SECONDS_BETWEEN_DRAWINGS if terminal else SECONDS_BETWEEN_LINES
     done, drawn, last = 0, -1, 0.0 if terminal else time.monotonic()
@@ -92,6 +96,14 @@ def terminal_width() -> int | None:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
+def one_line(text: str) -> str:
+    r"""Return a text, and the names in it, without what would end the line or move the cursor.
+
+    That is written as Python does: ``\n``, ``\x1b``.
+    """
+    return _MOVES.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
 def plural(number: int, noun: str) -> str:
     """Return a number of things, such as "1 digit" or "2,000 digits"."""
     return f"{number:,} {noun}{'s' * (number != 1)}"
@@ -100,8 +112,9 @@ def plural(number: int, noun: str) -> str:
 def table(header: list[str], rows: list[list[str]], left: int = 1) -> str:
     """Return a plain text table: the first `left` columns left-aligned, the others right.
 
-    Cells of the header may have two lines.
+    Cells of the header may have two lines, others one; see `one_line`.
     """
+    rows = [list(map(one_line, row)) for row in rows]
     names = [["", *name.split("\n")][-2:] for name in header]
     upper, lower = ([name[line] for name in names] for line in (0, 1))
     widths = [max(map(len, column)) for column in zip(upper, lower, *rows, strict=True)]

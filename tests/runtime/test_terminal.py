@@ -46,3 +46,14 @@ def test_a_table_aligns_numbers_right() -> None:
         "a              1",
         "long name  1,000",
     ]
+
+
+def test_a_cell_is_one_line_whatever_is_in_it() -> None:
+    rows = [["a\nb", "1"], ["\x1b[2J\x9b\x7f\u2028\u202e", "2"], ["é 数 \N{NO-BREAK SPACE}", "3"]]
+    lines = terminal.table(["name", "n"], rows).splitlines()[2:]
+    assert [line.split("  ")[0] for line in lines] == [
+        r"a\nb",
+        r"\x1b[2J\x9b\x7f\u2028\u202e",
+        "é 数 \N{NO-BREAK SPACE}",
+    ]
+    assert len({len(line) for line in lines}) == 1

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import click
-from digit_runtime.commands.command import DigitCommand
+from digit_runtime.commands.command import DigitCommand, say
 from digit_runtime.commands.outputs import refuse_overwriting
 from digit_train.commands import options
 
@@ -51,7 +51,7 @@ def card(model: str, data: Path, labels: Path, others: Path | None, artifacts: P
     beside = data.parent / "others"
     others = others or (beside if beside.is_dir() else None)
     if others is None:
-        click.echo(
+        say(
             f"note: {beside} is not there, so the cards tell nothing of letters, scribbles and "
             f"digits of other hands; digit-data others --out {beside} fetches what that needs",
             err=True,
@@ -69,8 +69,8 @@ def card(model: str, data: Path, labels: Path, others: Path | None, artifacts: P
             artifacts / name,
             pixels,
             answers,
-            lambda line, name=name: click.echo(f"{name}: {line}", err=True),  # type: ignore[misc]
+            lambda line, name=name: say(f"{name}: {line}", err=True),  # type: ignore[misc]
             sha256_of(data),
             others,
         )
-        click.echo(path)
+        say(str(path))

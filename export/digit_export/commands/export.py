@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from digit_runtime.commands.command import DigitCommand
+from digit_runtime.commands.command import DigitCommand, say
 from digit_runtime.commands.options import as_json
 from digit_runtime.commands.outputs import refuse_overwriting
 from digit_train.commands import options
@@ -156,7 +156,7 @@ def export(
     rows = Data(data, test)
     documents, usable, missed, unlisted = [], [], 0, 0
     for source in found:
-        report = partial(click.echo, err=True)
+        report = partial(say, err=True)
         if taken := source.taken_over:
             report(f"{source.name}: {taken}")
         outcomes = run.export(run.ExportJob(source, targets, rows, seed, force, debug, report))
@@ -186,7 +186,8 @@ def export(
         )
     if not as_json:
         for path in filter(None, pages):
-            click.echo(f"what changed, and whether that could be chance: {path}\n")
+            say(f"what changed, and whether that could be chance: {path}")
+            click.echo()
         if usable:
             click.echo(table.next_steps(usable, *(test or (_unlabelled(data), None))))
 

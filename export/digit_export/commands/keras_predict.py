@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import click
-from digit_runtime.commands.command import DigitCommand
+from digit_runtime.commands.command import DigitCommand, say
 from digit_runtime.commands.outputs import refuse_overwriting
 from digit_train.commands import options
 
@@ -62,6 +62,6 @@ def keras_predict(
     with writing(output) as stream:
         lines = (f"{row},{names[digit]}\n" for row, digit in enumerate(predicted.tolist(), start=1))
         stream.write(f"ImageId,Label\n{''.join(lines)}".encode())
-    click.echo(f"{len(predicted):,} digits to {output}: {source.path} on Keras")
+    say(f"{len(predicted):,} digits to {output}: {source.path} on Keras")
     if answers is not None:
         click.echo(score(predicted, answers, names))

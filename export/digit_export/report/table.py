@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from digit_runtime.models.manifest import Parity
-from digit_runtime.terminal import table
+from digit_runtime.terminal import one_line, table
 
 from digit_export.keras_model.find import Source
 from digit_export.parity.parity import ALONE
@@ -40,7 +40,7 @@ def as_table(source: Source, outcomes: Sequence[Outcome]) -> str:
     ]
     text = f"{title}\n\n{table(_HEADER, rows)}"
     if told := [line for outcome in outcomes for line in _told(outcome)]:
-        text += "\n\n" + "\n".join(told)
+        text += "\n\n" + "\n".join(map(one_line, told))
     if any(outcome.status == REPRODUCED for outcome in outcomes):
         text += f"\n\n{_REPRODUCED_NOTE}"
     return text

@@ -25,7 +25,7 @@ from digit_runtime.batch.summary import Summary, verify
 from digit_runtime.device import usable_cpus
 from digit_runtime.errors import DigitError, ModelFileError
 from digit_runtime.models.classifier import Classifier
-from digit_runtime.terminal import progress, track
+from digit_runtime.terminal import one_line, progress, track
 
 ERRORS_FILE: Final = "_errors.csv"
 # Reading footers and counting lines is waiting for a disk or a network.
@@ -173,7 +173,7 @@ def _score(
             try:
                 return workers, _gather(outcomes, todo, records, errors)
             except DigitError as error:
-                say(f"Error: {error}\n")
+                say(f"Error: {one_line(str(error))}\n")
                 raise
 
 

@@ -8,7 +8,7 @@ from digit_runtime.batch.errors import CountsError
 from digit_runtime.batch.job import Record
 from digit_runtime.batch.places import Folder
 from digit_runtime.batch.walk import PassedOver
-from digit_runtime.terminal import plural
+from digit_runtime.terminal import one_line, plural
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Summary:
             lines.append(f"{plural(self.files_bad, 'file')} could not be read to the end")
         if self.rows_bad or self.files_bad:
             lines.append(f"errors are in {self.errors_file}")
-        return "\n".join(lines)
+        return "\n".join(map(one_line, lines))
 
 
 def verify(folder: Folder, records: Mapping[str, Record], output_format: str) -> None:

@@ -9,7 +9,7 @@ from typing import Final
 import click
 
 from digit_runtime.commands import options
-from digit_runtime.commands.command import DigitCommand
+from digit_runtime.commands.command import DigitCommand, say
 from digit_runtime.commands.outputs import refuse_overwriting
 from digit_runtime.terminal import native_stderr_silenced
 
@@ -144,6 +144,6 @@ def batch(
 
 def _tell(what: str, texts: Sequence[str]) -> None:
     for text in texts[:_SHOWN]:
-        click.echo(f"{what}: {text}", err=True)
+        say(f"{what}: {text}", err=True)
     if more := len(texts[_SHOWN:]):
         click.echo(f"{what}: {more:,} more; --json names all", err=True)

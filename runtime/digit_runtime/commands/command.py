@@ -1,6 +1,7 @@
 """What all commands share: one-line errors, exit codes, --version, and streams that may be shut."""
 
 import errno
+import io
 import os
 import select
 import signal
@@ -14,7 +15,7 @@ from typing import Any, TextIO, TypeVar
 import click
 
 from digit_runtime.errors import DigitError
-from digit_runtime.terminal import end_without_output
+from digit_runtime.terminal import end_without_output, one_line
 
 T = TypeVar("T")
 
@@ -38,7 +39,15 @@ class _Named:
         """Run as a program."""
         _fill_shut_streams()
         end_without_output()
+        # A name need not be text, nor have all systems the letters of all languages.
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="backslashreplace")
         return super().main(*args, **options)  # type: ignore[misc]
+
+    def make_context(self, *args: Any, **options: Any) -> click.Context:
+        """Parse the arguments."""
+        with _errors_on_one_line():
+            return super().make_context(*args, **options)  # type: ignore[misc,no-any-return]
 
 
 class _NamedPath(click.Path):
@@ -69,10 +78,10 @@ class DigitCommand(_Named, click.Command):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command, turning `DigitError` into click's own one-line failure."""
         try:
-            with _signals_as_exceptions():
+            with _errors_on_one_line(), _signals_as_exceptions():
                 return super().invoke(ctx)
         except DigitError as error:
-            raise click.ClickException(str(error)) from error
+            raise click.ClickException(one_line(str(error))) from error
         except KeyboardInterrupt:
             click.echo("interrupted", err=True)
             ctx.exit(130)
@@ -94,6 +103,11 @@ class DigitCommand(_Named, click.Command):
 
 class DigitGroup(_Named, click.Group):
     """A command of commands, with the same options as each of them."""
+
+
+def say(line: str, err: bool = False) -> None:
+    """Print a line, whatever names are in it; see `one_line`."""
+    click.echo(one_line(line), err=err)
 
 
 def _version_option(module: str) -> click.Option:
@@ -146,6 +160,15 @@ def _discard_output() -> None:
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, sys.stdout.fileno())
     os.close(null)
+
+
+@contextmanager
+def _errors_on_one_line() -> Iterator[None]:
+    try:
+        yield
+    except click.ClickException as error:
+        error.message = one_line(error.message)  # type: ignore[misc]
+        raise
 
 
 @contextmanager

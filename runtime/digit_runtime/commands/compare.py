@@ -8,7 +8,7 @@ import click
 from click.core import ParameterSource
 
 from digit_runtime.commands import compare_options, options
-from digit_runtime.commands.command import DigitCommand
+from digit_runtime.commands.command import DigitCommand, say
 from digit_runtime.commands.compare_options import QUICK, USUAL
 from digit_runtime.commands.merge import merge
 from digit_runtime.commands.outputs import refuse_overwriting
@@ -109,9 +109,7 @@ def compare(
         amount.budget,
         rows or amount.rows,
     )
-    comparison = run.compare(
-        chosen, pixels, answers, plan, lambda line: click.echo(line, err=True), exams
-    )
+    comparison = run.compare(chosen, pixels, answers, plan, lambda line: say(line, err=True), exams)
     verdict = goals.best(comparison.rows, conditions) if conditions else None
     report = older.check(old, comparison, fail_over) if old else None
     _print(comparison, verdict, report, style)

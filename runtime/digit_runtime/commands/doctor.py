@@ -8,7 +8,7 @@ import click
 
 from digit_runtime.commands import options
 from digit_runtime.commands.command import DigitCommand
-from digit_runtime.terminal import table
+from digit_runtime.terminal import one_line, table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,7 +68,7 @@ def doctor(artifacts: Path | None, as_json: bool) -> None:
         parts = [_machine(machine), _engines(engines), _extras(EXTRAS)]
         if choices:
             parts.append(_choices(choices))
-        parts.append("\n".join(f"- {note}" for note in notes) or _ALL_WELL)
+        parts.append("\n".join(one_line(f"- {note}") for note in notes) or _ALL_WELL)
         click.echo("\n\n".join(parts))
     if unusable := [choice.model for choice in choices if choice.error]:
         raise click.ClickException(f"digit-predict cannot use {', '.join(unusable)}; see above")
@@ -127,4 +127,4 @@ def _choices(choices: list["Choice"]) -> str:
             lines.append(f"{'':<{len(choice.model)}}  {choice.reason}")
         else:
             lines.append(f"{choice.model}: cannot be used, see below")
-    return "\n".join(lines)
+    return "\n".join(map(one_line, lines))

@@ -10,7 +10,7 @@ import click
 from digit_runtime.commands import options
 from digit_runtime.commands.command import DigitCommand
 from digit_runtime.formats.table import format_names
-from digit_runtime.terminal import table
+from digit_runtime.terminal import one_line, table
 
 if TYPE_CHECKING:
     from digit_runtime.checks.model_file import Inspection
@@ -82,7 +82,7 @@ def _file_text(found: "Inspection") -> str:
         **{key.removeprefix("digit."): value for key, value in found.metadata.items()},
     }
     width = max(map(len, facts)) + 1
-    return "\n".join(f"{key:<{width}} {value}" for key, value in facts.items())
+    return "\n".join(one_line(f"{key:<{width}} {value}") for key, value in facts.items())
 
 
 def _overview(models: list[dict[str, Any]]) -> str:
@@ -141,7 +141,7 @@ def _text(model: dict[str, Any]) -> str:
         }
     if tools := model.get("tools"):
         facts["tools"] = ", ".join(f"{tool} {version}" for tool, version in tools.items())
-    lines = [f"{key:<12} {value}" for key, value in facts.items()]
+    lines = [one_line(f"{key:<12} {value}") for key, value in facts.items()]
     rows = [
         [
             file["path"],

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from digit_runtime.commands import options
-from digit_runtime.commands.command import DigitCommand
+from digit_runtime.commands.command import DigitCommand, say
 from digit_runtime.terminal import terminal_width
 
 
@@ -35,6 +35,6 @@ def merge(files: tuple[Path, ...], style: str | None) -> None:
         return
     click.echo(f"\n{render.ranking(rows)}\n")
     for name, one in comparisons.items():
-        click.echo(f"{name}: {measured_on(one)}")
+        say(f"{name}: {measured_on(one)}")
     for warning in merging.warnings(comparisons):
-        click.echo(f"Warning: {warning}.")
+        say(f"Warning: {warning}.")

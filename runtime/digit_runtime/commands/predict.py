@@ -11,7 +11,7 @@ import click
 from click.core import ParameterSource
 
 from digit_runtime.commands import options
-from digit_runtime.commands.command import DigitCommand
+from digit_runtime.commands.command import DigitCommand, say
 from digit_runtime.commands.outputs import refuse_overwriting
 from digit_runtime.device import MOST_THREADS
 from digit_runtime.terminal import native_stderr_silenced
@@ -151,9 +151,9 @@ def predict(
                 artifacts=artifacts,
             )
         if engine == "auto" and (why := why_last_resort(classifier.engine)):
-            click.echo(f"note: {why}", err=True)
+            say(f"note: {why}", err=True)
         if classifier.tolerated:
-            click.echo(
+            say(
                 f"note: {classifier.path.name} was published by --tolerance only; digit-verify "
                 "and its card say how far it may be from its Keras model",
                 err=True,
@@ -191,16 +191,16 @@ def predict(
             result.notes.append(f"the hardest digits are in {found.write(hardest)[1]}")
     for source in several.opened:
         for note in source.notes:
-            click.echo(f"note: {note}", err=True)
+            say(f"note: {note}", err=True)
     for note in result.notes:
-        click.echo(f"note: {note}", err=True)
+        say(f"note: {note}", err=True)
     for complaint in result.warnings:
-        click.echo(f"warning: {complaint}", err=True)
+        say(f"warning: {complaint}", err=True)
     seconds = time.perf_counter() - start
     picture = single[0] if single and len(single) == 1 and len(several.opened) == 1 else None
     summarise = predict_result.as_json if as_json else predict_result.as_text
     document = summarise(classifier, output, result, picture, seconds)
-    click.echo(click.format_filename(document), err=str(output) == "-")
+    click.echo(document, err=str(output) == "-")
 
 
 def _pictures(inputs: Sequence[Path]) -> list[Path]:

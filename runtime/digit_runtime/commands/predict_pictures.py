@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from digit_runtime.commands.command import say
 from digit_runtime.terminal import track
 
 if TYPE_CHECKING:
@@ -86,10 +87,10 @@ def predict_pictures(
     else:
         for answer in answers:
             if answer.label is not None and not to_stdout:
-                click.echo(click.format_filename(str(answer)))
+                say(str(answer))
         if result:
             click.echo(str(result), err=to_stdout)
     if failed:
         for answer in failed[:-1]:
-            click.echo(f"Error: {answer.error}", err=True)
+            say(f"Error: {answer.error}", err=True)
         raise click.ClickException(str(failed[-1].error))

@@ -3,12 +3,10 @@
 import json
 from pathlib import Path
 
-import click
-
 from digit_runtime.contract import DIGITS
 from digit_runtime.models.classifier import Classifier
 from digit_runtime.predicting.run import Predicted
-from digit_runtime.terminal import plural
+from digit_runtime.terminal import one_line, plural
 
 
 def as_text(
@@ -22,7 +20,8 @@ def as_text(
         f"on {classifier.engine}, {plural(classifier.threads, 'thread')}"
     ]
     if picture is not None:
-        lines.insert(0, f"{click.format_filename(picture)}: {classifier.labels[result.first]}")
+        lines.insert(0, f"{picture}: {classifier.labels[result.first]}")
+    lines = list(map(one_line, lines))
     if result.trained:
         rows, correct = result.trained.rows, result.trained.correct
         lines.append(

@@ -91,7 +91,7 @@ def read(
             answer = read_file(source, file, classifier, shown)
         answers.append(answer)
         if not quiet:
-            click.echo(click.format_filename(answer.text()))
+            click.echo(answer.text())
     if to_stdout:
         click.echo(as_csv(answers), nl=False)
     elif output is not None:

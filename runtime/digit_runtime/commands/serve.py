@@ -7,7 +7,7 @@ from typing import Final
 import click
 
 from digit_runtime.commands import options
-from digit_runtime.commands.command import DigitCommand
+from digit_runtime.commands.command import DigitCommand, say
 from digit_runtime.device import MOST_THREADS
 
 _TOKEN: Final = "DIGIT_SERVE_TOKEN"
@@ -121,7 +121,7 @@ def serve(
             click.echo("note: anybody on the network may use it; --token asks for one", err=True)
 
         def started() -> None:
-            click.echo(f"{used.path.name} on {used.engine} at {where}  (Ctrl-C stops)")
+            say(f"{used.path.name} on {used.engine} at {where}  (Ctrl-C stops)")
 
         run(listener, settings, models, started)
         click.echo("stopped", err=True)

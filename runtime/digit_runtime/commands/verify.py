@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import click
 
 from digit_runtime.commands import options
-from digit_runtime.commands.command import DigitCommand
+from digit_runtime.commands.command import DigitCommand, say
 from digit_runtime.engines.table import engine_names
 from digit_runtime.formats.table import format_names
 from digit_runtime.models.folder import artifacts_folder, model_directory, model_names
-from digit_runtime.terminal import native_stderr_silenced, table, track
+from digit_runtime.terminal import native_stderr_silenced, one_line, table, track
 
 if TYPE_CHECKING:
     from digit_runtime.checks.verify import Check, Report
@@ -93,12 +93,13 @@ def verify(
     if not done:
         raise click.ClickException("nothing was checked: no installed engine runs these files")
     if not as_json:
-        click.echo(f"\nOK: {done} checks of {', '.join(report.name for report in reports)}")
+        click.echo()
+        say(f"OK: {done} checks of {', '.join(report.name for report in reports)}")
 
 
 def _text(report: "Report") -> str:
     rows = [_cells(check) for check in report.checks]
-    lines = [f"{report.name}  ({report.folder})", table(_HEADER, rows, left=4)]
+    lines = []
     for check in report.checks:
         name = f"{check.path} on {check.engine}"
         lines += [f"{name}: {check.failure}"] * (check.failure is not None)
@@ -115,7 +116,8 @@ def _text(report: "Report") -> str:
             lines.append(f"{state}: {', '.join(paths)}")
     intact = sum(file.state == "intact" for file in report.files)
     lines.append(f"intact: {intact} files, by their SHA-256")
-    return "\n".join(lines)
+    title = one_line(f"{report.name}  ({report.folder})")
+    return "\n".join([title, table(_HEADER, rows, left=4), *map(one_line, lines)])
 
 
 def _cells(check: "Check") -> list[str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from digit_runtime.inputs.page.result import Line, Page
+from digit_runtime.terminal import one_line, plural
 
 HEADER: Final = (
     *("File", "Page", "Line", "Position", "X", "Y", "Width", "Height"),
@@ -31,11 +32,11 @@ class Answer:
         """Return the lines of digits with the file's name before and the counts behind."""
         blocks = [self._page(page) for page in self.pages]
         if self.error is not None:
-            blocks.append(f"{self.file}   {self.error}")
+            blocks.append(one_line(f"{self.file}   {self.error}"))
         return "\n".join(blocks)
 
     def _page(self, page: Page) -> str:
-        name = self.file if len(self.pages) < 2 else f"{self.file} [{page.number}]"
+        name = one_line(self.file) + f" [{page.number}]" * (len(self.pages) > 1)
         lines = [line.text for line in page.lines] or ["(no digits)"]
         padding = " " * len(name)
         rows = [f"{padding if number else name}   {line}" for number, line in enumerate(lines)]
@@ -82,17 +83,13 @@ def as_csv(answers: list[Answer]) -> bytes:
 
 def _counts(page: Page) -> str:
     marks, lines = len(page.marks), len(page.lines)
-    parts = [f"{_plural(marks, 'digit')} in {_plural(lines, 'line')}"]
+    parts = [f"{plural(marks, 'digit')} in {plural(lines, 'line')}"]
     if unsure := sum(mark.unsure for mark in page.marks):
         parts.append(f"{unsure:,} unsure")
     out = [(page.words, "line", " of words"), (page.left_out, "mark", "")]
-    if said := [f"{_plural(len(found), noun)}{of}" for found, noun, of in out if found]:
+    if said := [f"{plural(len(found), noun)}{of}" for found, noun, of in out if found]:
         parts.append(f"{' and '.join(said)} left out")
     return ", ".join(parts)
-
-
-def _plural(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
 def _json_line(line: Line) -> dict[str, Any]:

@@ -83,10 +83,10 @@ def listen(host: str, port: int) -> socket.socket:
             listener.listen(_BACKLOG)
             stack.pop_all()
         return listener
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # No name of a host is made of just any letters.
+        reason = getattr(error, "strerror", None) or error
         raise ServerStartError(
-            f"cannot listen at {host}, port {port}: {error.strerror or error}; choose others "
-            "with --host and --port"
+            f"cannot listen at {host}, port {port}: {reason}; choose others with --host and --port"
         ) from error
 
 

@@ -1,5 +1,6 @@
 import json
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -61,6 +62,14 @@ def test_shape_missing_values_range_and_balance_are_printed(
     assert document["counts"] == counts.tolist()
     assert (document["rows"], document["missing"], document["maximum"]) == (200, 0, 255)
     assert all(Path(path).exists() for path in document["report"])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="refuses such names")
+def test_names_are_shown_on_one_line(train: Path, run: Run) -> None:
+    Path("a\nb.csv").symlink_to(train)
+    result = run(data, "explore", "a\nb.csv", "--out", "c\nd")
+    assert result.stdout.startswith("file:            a\\nb.csv\nshape: ")
+    assert result.stdout.endswith("\n\nreport: c\\nd/index.html\n")
 
 
 def test_page_holds_every_picture_and_needs_nothing_else(train: Path, run: Run) -> None:

@@ -2,13 +2,14 @@
 
 import json
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
-from digit_runtime.commands.command import DigitCommand, DigitGroup
+from digit_runtime.commands.command import DigitCommand, DigitGroup, say
 from digit_runtime.commands.outputs import refuse_overwriting
-from digit_runtime.terminal import table
+from digit_runtime.terminal import one_line, table
 
 from digit_train.commands import options
 
@@ -66,12 +67,12 @@ def fetch(out: Path, source: str, seed: int | None, as_json: bool) -> None:
     """
     from digit_train.data.fetch import fetch
 
-    done = fetch(out, source, seed, say=lambda line: click.echo(line, err=True))
+    done = fetch(out, source, seed, say=partial(say, err=True))
     status = "complete" if done.already else "found" if done.found else "fetched"
     if as_json:
         click.echo(json.dumps({"folder": str(out), "status": status, **done.card.to_dict()}))
         return
-    click.echo(
+    say(
         f"{out} is complete, nothing to do"
         if done.already
         else f"{out}: found Kaggle's files"
@@ -131,7 +132,7 @@ def explore(csv: Path, out: Path, rows: tuple[int, ...], as_json: bool) -> None:
         if row > count:
             raise PixelsError(f"{csv}: has rows 1 to {count:,}; there is no row {row:,} for --row")
     for note in digits.notes:
-        click.echo(f"note: {note}", err=True)
+        say(f"note: {note}", err=True)
     summary = summarise(csv, digits)
     written = write(out, summary, digits, rows or [min(_DEFAULT_ROW, count)])
     if as_json:
@@ -140,7 +141,8 @@ def explore(csv: Path, out: Path, rows: tuple[int, ...], as_json: bool) -> None:
         return
     header, *head = digits.head()
     click.echo(f"{_summary_text(summary)}\n\n{table(header, head, left=0)}")
-    click.echo(f"\nreport: {written[0]}")
+    click.echo()
+    say(f"report: {written[0]}")
 
 
 def _summary_text(summary: "Summary") -> str:
@@ -150,7 +152,7 @@ def _summary_text(summary: "Summary") -> str:
     first = f", the first in {summary.first_missing}" if summary.first_missing else ""
     impossible = f", {summary.not_pixels:,} not whole or not 0 to 255" * bool(summary.not_pixels)
     lines = [
-        f"file:            {summary.file}",
+        one_line(f"file:            {summary.file}"),
         f"shape:           {summary.rows:,} rows, {summary.columns} columns ({labels}, 784 pixels)",
         f"missing values:  {summary.missing:,}{first}",
         f"pixel values:    {value_range(summary)}{impossible}",
@@ -180,5 +182,5 @@ def others(out: Path) -> None:
     """
     from digit_train.data.others import fetch
 
-    fetched = fetch(out, say=lambda line: click.echo(line, err=True))
-    click.echo(f"{out} was fetched" if fetched else f"{out} is complete, nothing to do")
+    fetched = fetch(out, say=partial(say, err=True))
+    say(f"{out} was fetched" if fetched else f"{out} is complete, nothing to do")

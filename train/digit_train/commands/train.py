@@ -2,14 +2,15 @@
 
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
-from digit_runtime.commands.command import DigitCommand
+from digit_runtime.commands.command import DigitCommand, say
 from digit_runtime.commands.outputs import refuse_overwriting
-from digit_runtime.terminal import native_stderr_silenced
+from digit_runtime.terminal import native_stderr_silenced, one_line
 
 from digit_train.commands import options
 
@@ -131,24 +132,21 @@ def train(
     if passing := training.get("sketches_passing"):
         shares = ", ".join(f"{kind} {share:.1%}" for kind, share in passing.items())
         click.echo(f"pass for a digit     {shares}, of families not trained with")
-    click.echo(f"model                {out / 'model.keras'}")
+    say(f"model                {out / 'model.keras'}")
     if training["test_accuracy"] is not None:
         click.echo(f"test accuracy        {training['test_accuracy']:.4%}")
     click.echo(f"training time        {training['wall_s']:.0f} s ({training['cpu_s']:.0f} CPU s)")
-    click.echo(f"next                 digit-export --model {out / 'model.keras'} --data {data}")
+    say(f"next                 digit-export --model {out / 'model.keras'} --data {data}")
 
 
 def _teach(data: Path, out: Path, epochs: int | None, report: Callable[["Epoch"], None]) -> None:
     from digit_train.data.others import FOLDER
     from digit_train.training.teach import teach
 
-    def say(line: str) -> None:
-        click.echo(line, err=True)
-
-    found = teach(data, out, data.parent / FOLDER, epochs, say, report)
-    click.echo(f"teacher              {out}")
+    found = teach(data, out, data.parent / FOLDER, epochs, partial(say, err=True), report)
+    say(f"teacher              {out}")
     click.echo(f"validation accuracy  {found['validation_accuracy']:.2%}")
-    click.echo(f"next                 digit-train --model tiny --data {data} --teacher {out}")
+    say(f"next                 digit-train --model tiny --data {data} --teacher {out}")
 
 
 def _refuse_beside_more_epochs(ctx: click.Context) -> None:
@@ -175,5 +173,5 @@ def _held_out_text(held_out: dict[str, Any], out: Path) -> str:
     return (
         f"{held_out['rows']:,} rows were held out of the training:\n"
         f"{Score(np.array(held_out['confusion']))}\n"
-        f"hardest rows         {out / 'held-out.csv'}, {out / 'held-out.png'}"
+        + one_line(f"hardest rows         {out / 'held-out.csv'}, {out / 'held-out.png'}")
     )
