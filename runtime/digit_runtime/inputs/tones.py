@@ -23,7 +23,7 @@ def grey_of(image: "Image.Image") -> "Image.Image":
         return _from_transparent(image)
     if image.mode in ("L", "1"):
         return image.convert("L")
-    colours = image.convert("RGB")
+    colours = image if image.mode == "RGB" else image.convert("RGB")
     luma = colours.convert("L")
     contrast = _contrast(luma)
     if contrast >= _FAINT:
@@ -60,14 +60,16 @@ def _from_transparent(image: "Image.Image") -> "Image.Image":
     from PIL import Image
 
     image = image.convert("RGBA")
-    laid = [
-        Image.alpha_composite(Image.new("RGBA", image.size, paper), image).convert("L")
-        for paper in ("white", "black")
-    ]
-    white, black = laid
-    if _contrast(white) >= _FAINT or _contrast(white) >= _contrast(black):
+
+    def laid_on(paper: str) -> "Image.Image":
+        return Image.alpha_composite(Image.new("RGBA", image.size, paper), image).convert("L")
+
+    white = laid_on("white")
+    contrast = _contrast(white)
+    if contrast >= _FAINT:
         return white
-    return black
+    black = laid_on("black")
+    return white if contrast >= _contrast(black) else black
 
 
 __all__ = ["Grey", "grey_of"]

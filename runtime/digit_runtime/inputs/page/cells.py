@@ -7,19 +7,24 @@ full of digits has strokes too near for such cells; `ink` is for those.
 
 import math
 from dataclasses import dataclass
-from typing import Any, Final
+from functools import lru_cache
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from digit_runtime.inputs.mnist_form import Grey
+from digit_runtime.inputs.page.blocks import by_cell
 from digit_runtime.inputs.page.ink import Ink, blur_radius
 from digit_runtime.inputs.page.paper import Paper, estimate, highest, of_drawing
 
 Box = tuple[slice, slice]
 Cells = NDArray[np.int32]
+Indices = NDArray[np.intp]
 
 _CELLS: Final = 32
+# Pixels of which the intermediate results stay in a processor's cache.
+_BAND: Final = 60_000
 # Ink on darker paper than this is not made stronger still.
 _DARKEST: Final = 32
 # The cells around one, as a window, whose strongest ink makes fainter ink its blur.
@@ -50,18 +55,16 @@ def find_ink_of_one(grey: Grey, ink_is_dark: bool | None = None) -> Ink:
     ground = _ground(paper.small)
     floor = _floor(ground, noise)
     strength, mask = np.zeros_like(grey), np.zeros(grey.shape, np.bool_)
+    peaks = np.zeros_like(paper.small)
+    # Ink is looked for only where it may be.
     cells = _box(_strongest(grey, paper, ground) > floor.min())
-    if cells is not None:
-        # Ink is looked for only where it may be.
-        rows, columns = (slice(part.start * factor, part.stop * factor) for part in cells)
-        part = grey[rows, columns]
-        corner = (rows.start, columns.start)
-        differs = _strength(part, _in_between(paper.small, corner, part.shape, factor), paper)
-        strength[rows, columns] = differs
-        peaks = np.zeros_like(paper.small)
-        peaks[cells] = _by_cell(np.maximum, differs, factor)
-        least = _least(peaks, ground, floor)
-        mask[rows, columns] = differs > _in_between(least, corner, part.shape, factor)
+    for band in _bands(cells, factor):
+        box = _pixels(band, factor, grey.shape)
+        strength[box] = _strength(grey[box], _in_between(paper.small, box, factor), paper)
+        peaks[band] = by_cell(np.maximum, strength[box], factor)
+    least = _least(peaks, ground, floor)
+    box = _pixels(_box(peaks > least.min()), factor, grey.shape)
+    mask[box] = strength[box] > _in_between(least, box, factor)
     return Ink(strength, mask, paper)
 
 
@@ -84,8 +87,7 @@ def _noise(grey: Grey) -> int:
     # Modulo 2**16 the square of a step is right, whatever the step's sign.
     squares = (steps * steps).reshape(down, _ROWS, -1).sum(axis=1, dtype=np.uint32)
     parts = squares.reshape(-1, _COLUMNS).sum(axis=1)
-    place = 3 * (len(parts) - 1) // 10
-    return math.isqrt(int(np.partition(parts, place)[place]))
+    return math.isqrt(int(np.sort(parts)[3 * (len(parts) - 1) // 10]))
 
 
 @dataclass(frozen=True)
@@ -105,9 +107,11 @@ class _Ground:
 
 
 def _ground(paper: Grey) -> _Ground:
-    lowest, highest_ = ~highest(~paper, 3), highest(paper, 3)
-    values = paper.clip(_DARKEST, None).astype(np.int32)
-    return _Ground(lowest.astype(np.int32), highest_.astype(np.int32), values, int(values.max()))
+    values = paper.clip(_DARKEST, 255).astype(np.int32)
+    extremes = ~highest(np.stack([~paper, paper]), 3)
+    return _Ground(
+        extremes[0].astype(np.int32), 255 - extremes[1].astype(np.int32), values, int(values.max())
+    )
 
 
 def _floor(ground: _Ground, noise: int) -> Cells:
@@ -121,10 +125,10 @@ def _strongest(grey: Grey, paper: Paper, ground: _Ground) -> Cells:
     """Return what no ink in each cell is stronger than, wherever the paper there is brightest."""
     if paper.ink_is_dark:
         under = ground.highest
-        differs = under - 255 + _by_cell(np.maximum, ~grey, paper.factor)
+        differs = under - 255 + by_cell(np.maximum, ~grey, paper.factor)
     else:
         under = ground.lowest
-        differs = _by_cell(np.maximum, grey, paper.factor) - under
+        differs = by_cell(np.maximum, grey, paper.factor) - under
     strongest: Cells = differs * ground.brightest // under.clip(_DARKEST, None)
     return strongest
 
@@ -132,10 +136,12 @@ def _strongest(grey: Grey, paper: Paper, ground: _Ground) -> Cells:
 def _strength(grey: Grey, ground: Grey, paper: Paper) -> Grey:
     """Return how much pixels differ from the ground, in proportion to its brightness."""
     differs = np.maximum(grey, ground) - (grey if paper.ink_is_dark else ground)
+    # Of two arrays of one type numpy's maximum and quotient are several times as fast.
+    least = np.maximum(ground, np.full_like(ground, _DARKEST)).astype(np.float32)
     brightest = np.float32(max(_DARKEST, int(paper.small.max())))
     # No quotient of such small integers is so near the next integer that it is rounded to it.
-    strength: Grey = (differs * brightest / ground.clip(_DARKEST, None)).clip(0, 255)
-    return strength.astype(np.uint8)
+    strength: Grey = (differs.astype(np.float32) * brightest / least).clip(0, 255).astype(np.uint8)
+    return strength
 
 
 def _least(peaks: Grey, ground: _Ground, floor: Cells) -> Grey:
@@ -150,41 +156,70 @@ def _least(peaks: Grey, ground: _Ground, floor: Cells) -> Grey:
     return result
 
 
-def _box(found: NDArray[np.bool_]) -> Box | None:
-    """Return the box of the cells that were found and of those around; None if there are none."""
-    rows, columns = (np.flatnonzero(found.any(axis=axis)).tolist() for axis in (1, 0))
-    if not rows:
-        return None
-    return slice(max(0, rows[0] - 1), rows[-1] + 2), slice(max(0, columns[0] - 1), columns[-1] + 2)
+def _box(found: NDArray[np.bool_]) -> Box:
+    """Return the box of the cells that were found and of those around; an empty one for none."""
+    rows, columns = np.nonzero(found)
+    if not len(rows):
+        return slice(0, 0), slice(0, 0)
+    left, right = int(columns.min()), int(columns.max())
+    return (
+        slice(max(0, int(rows[0]) - 1), min(int(rows[-1]) + 2, len(found))),
+        slice(max(0, left - 1), min(right + 2, found.shape[1])),
+    )
 
 
-def _by_cell(reduce: np.ufunc, values: Grey, factor: int, dtype: Any = None) -> NDArray[Any]:
-    """Return one value for each cell; those at the end may have fewer pixels, as if of 0."""
-    height, width = values.shape
-    rows, columns = -(-height // factor), -(-width // factor)
-    padded = np.zeros((rows * factor, columns * factor), np.uint8)
-    padded[:height, :width] = values
-    across = reduce.reduce(padded.reshape(rows, factor, -1), axis=1, dtype=dtype)
-    cells: NDArray[Any] = reduce.reduce(across.reshape(rows, columns, factor), axis=2, dtype=dtype)
-    return cells
+def _bands(cells: Box, factor: int) -> list[Box]:
+    """Return a box of cells in parts whose pixels stay in a processor's cache."""
+    rows, columns = cells
+    step = max(1, _BAND // max(1, factor * factor * (columns.stop - columns.start)))
+    return [
+        (slice(row, min(row + step, rows.stop)), columns)
+        for row in range(rows.start, rows.stop, step)
+    ]
+
+
+def _pixels(cells: Box, factor: int, shape: tuple[int, ...]) -> Box:
+    """Return the pixels of a box of cells."""
+    rows, columns = (
+        slice(part.start * factor, min(part.stop * factor, side))
+        for part, side in zip(cells, shape, strict=True)
+    )
+    return rows, columns
 
 
 def _averages(grey: Grey, factor: int) -> Grey:
     """Return the mean of each cell, to the nearest; those at the end may have fewer pixels."""
-    sums = _by_cell(np.add, grey, factor, np.uint32)
+    sums = by_cell(np.add, grey, factor, np.uint32)
     sides = (np.minimum(factor, side - np.arange(0, side, factor)) for side in grey.shape)
     counts = np.multiply.outer(*sides).astype(np.uint32)
     averages: Grey = ((sums + counts // 2) // counts).astype(np.uint8)
     return averages
 
 
-def _in_between(cells: Grey, corner: tuple[int, int], shape: tuple[int, ...], factor: int) -> Grey:
-    """Return a value for each pixel of a part of a picture from those of the cells around it."""
+def _in_between(cells: Grey, box: Box, factor: int) -> Grey:
+    """Return a value for each pixel of a box from those of the cells around it."""
+    if cells.min() == cells.max():
+        return np.full([side.stop - side.start for side in box], cells[0, 0])
     values = cells.astype(np.uint16 if factor <= 128 else np.uint32)
-    for axis in (0, 1):
-        place = 2 * np.arange(corner[axis], corner[axis] + shape[axis]) + 1 + factor
-        cell, part = place // (2 * factor) - 1, (place % (2 * factor)).astype(values.dtype)
-        part = part[:, None] if axis == 0 else part
-        before, after = (values.take(at, axis, mode="clip") for at in (cell, cell + 1))
-        values = (before * (2 * factor - part) + after * part + factor) // (2 * factor)
+    for axis, side in enumerate(box):
+        pixels, places, away = _places(side.start, side.stop, factor, cells.shape[axis])
+        weights = (away[:, None] if axis == 0 else away).astype(values.dtype)
+        before, after = (values.take(at, axis).repeat(pixels, axis) for at in places)
+        values = (before * (2 * factor - weights) + after * weights + factor) // (2 * factor)
     return values.astype(np.uint8)
+
+
+@lru_cache(maxsize=64)
+def _places(
+    start: int, stop: int, factor: int, cells: int
+) -> tuple[Indices, tuple[Indices, Indices], Indices]:
+    """Return between which middles of cells pixels lie, along one side.
+
+    Returns:
+        How many pixels lie between one and the next; the cells before and after these; how far
+        each pixel is from the middle before it, in halves of a pixel.
+    """
+    between, away = np.divmod(2 * np.arange(start, stop) + 1 + factor, 2 * factor)
+    pixels = np.bincount(between, minlength=cells + 1)
+    before = np.arange(-1, cells)
+    return pixels, (before.clip(0), (before + 1).clip(None, cells - 1)), away

@@ -5,6 +5,7 @@ from typing import Final
 import numpy as np
 
 from digit_runtime.inputs.mnist_form import Grey, fitted
+from digit_runtime.inputs.page.blocks import by_cell
 from digit_runtime.inputs.page.ink import Ink
 from digit_runtime.inputs.page.runs import Runs, paint
 from digit_runtime.inputs.page.shapes import Shape
@@ -46,8 +47,8 @@ def _values(ink: Ink, shape: Shape) -> Grey:
     wide[:-1] |= inside[1:]
     wide[:, 1:] |= inside[:, :-1]
     wide[:, :-1] |= inside[:, 1:]
-    values = np.minimum(part * np.float32(255 / peak), 255) * wide
-    return _trimmed(values.astype(np.uint8))
+    values = (part * np.float32(255 / peak)).clip(0, 255).astype(np.uint8)
+    return _trimmed(values * wide)
 
 
 def _smaller(values: Grey) -> Grey:
@@ -55,11 +56,8 @@ def _smaller(values: Grey) -> Grey:
     factor = max(values.shape) // _LARGE
     if factor < 2:
         return values
-    height, width = (-(-side // factor) for side in values.shape)
-    padded = np.zeros((height * factor, width * factor), np.uint8)
-    padded[: values.shape[0], : values.shape[1]] = values
-    squares = padded.reshape(height, factor, width, factor)
-    result: Grey = np.rint(squares.mean(axis=(1, 3), dtype=np.float32)).astype(np.uint8)
+    squares = by_cell(np.add, values, factor, np.uint32)
+    result: Grey = np.rint(squares / factor**2).astype(np.uint8)
     return result
 
 

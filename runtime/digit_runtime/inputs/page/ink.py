@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digit_runtime.inputs.mnist_form import Grey
+from digit_runtime.inputs.page.blocks import by_cell
 from digit_runtime.inputs.page.paper import Paper, find_paper
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def _least(strength: Grey, ground: Grey, noise: Floats) -> Grey:
     """Return the least strength of ink, one value per cell of the picture."""
     height, width = strength.shape
     rows, columns = -(-height // _CELL), -(-width // _CELL)
-    peaks = _cell_peaks(strength, rows, columns).astype(np.float32)
+    peaks = by_cell(np.maximum, strength, _CELL).astype(np.float32)
     paper = np.asarray(ground[::_CELL, ::_CELL], np.float32)
     floor = np.maximum(
         _ABOVE_NOISE * _spread(noise, rows, columns), _FAINTEST * np.maximum(paper, 64)
@@ -133,15 +134,6 @@ def _spread(values: Floats, rows: int, columns: int) -> Floats:
     right = np.arange(columns) * values.shape[1] // columns
     result: Floats = values[np.ix_(down, right)]
     return result
-
-
-def _cell_peaks(strength: Grey, rows: int, columns: int) -> Grey:
-    height, width = strength.shape
-    padded = strength
-    if (rows * _CELL, columns * _CELL) != (height, width):
-        padded = np.pad(strength, ((0, rows * _CELL - height), (0, columns * _CELL - width)))
-    peaks: Grey = padded.reshape(rows, _CELL, -1).max(axis=1).reshape(rows, columns, _CELL).max(2)
-    return peaks
 
 
 def _around(values: Floats, reach: int) -> Floats:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from digit_runtime.inputs.mnist_form import Grey
 from digit_runtime.inputs.page.ink import Mask
-from digit_runtime.inputs.page.runs import Indices, Runs, join, runs_of, touching
+from digit_runtime.inputs.page.runs import Indices, Runs, runs_of
 
 Numbers = NDArray[np.float64]
 
@@ -43,9 +43,11 @@ def runs_across(mask: Mask, runs: Runs) -> Runs:
     return Runs(turned.row + left, turned.start + top, turned.stop + top)
 
 
-def pieces_of(runs: Runs, strength: Grey) -> Pieces:
-    """Return the pieces that thin runs form; `strength` is that of the ink, uint8 ``[H, W]``."""
-    piece = join(len(runs), *touching(runs))
+def pieces_of(runs: Runs, piece: Indices, strength: Grey) -> Pieces:
+    """Return the pieces that thin runs form, by the number of each run's `piece`.
+
+    `strength` is that of the ink, uint8 ``[H, W]``.
+    """
     row = runs.row.astype(np.float64)
     middle = (runs.start + runs.stop - 1) / 2
     count = np.bincount(piece).astype(np.float64)

@@ -20,7 +20,7 @@ from digit_runtime.inputs.page.pieces import (
     runs_across,
     straight,
 )
-from digit_runtime.inputs.page.runs import Indices, Runs, paint, runs_of
+from digit_runtime.inputs.page.runs import Indices, Runs, join, paint, runs_of, touching
 
 # Pieces shorter than this, in pixels, say nothing about a direction.
 _SHORTEST: Final = 14
@@ -49,10 +49,12 @@ def remove_rules(mask: Mask, strength: Grey) -> tuple[Runs, list[tuple[int, int,
     least = max(0.13 * longer, min(0.45 * longer, 160.0))
     runs = runs_of(mask)
     thin = [one[(one.stop - one.start) <= thickest] for one in (runs, runs_across(mask, runs))]
-    # Each row of a rule has a run of it.
     if max(len(one) for one in thin) < least:
         return runs, []
-    pieces = [pieces_of(thin[0], strength), pieces_of(thin[1], strength.T)]
+    joined = [join(len(one), *touching(one)) for one in thin]
+    if not any(_may_be_rules(piece, least) for piece in joined):
+        return runs, []
+    pieces = [pieces_of(thin[0], joined[0], strength), pieces_of(thin[1], joined[1], strength.T)]
     rules = [_rules(one, least, side) for one, side in zip(pieces, (height, width), strict=True)]
     if not any(rules):
         return runs, []
@@ -76,6 +78,12 @@ def remove_rules(mask: Mask, strength: Grey) -> tuple[Runs, list[tuple[int, int,
             box = (int(ends[0]), int(rule.top), int(ends[1]) + 1, int(rule.bottom) + 1)
             boxes.append(box if axis == 0 else (box[1], box[0], box[3], box[2]))
     return runs_of(mask), boxes
+
+
+def _may_be_rules(piece: Indices, least: float) -> bool:
+    """Tell whether pieces are many and long enough: for each pixel of length they have a run."""
+    runs = np.bincount(piece)
+    return bool(runs[runs >= _SHORTEST].sum() >= least)
 
 
 def _rules(pieces: Pieces, least: float, side: int) -> list[_Rule]:

@@ -74,7 +74,7 @@ def join(count: int, first: Indices, second: Indices) -> Indices:
         group[np.maximum(a, b)] = np.minimum(a, b)
         while True:
             shorter = group[group]
-            if np.array_equal(shorter, group):
+            if (shorter == group).all():
                 break
             group = shorter
     first_of_group = group == np.arange(count)
