@@ -131,12 +131,13 @@ def main(data: Path, model: str, inputs: int, first: int, seed: int) -> None:
     longest, slowest, begin = 0.0, 0, time.monotonic()
     peak = peak_bytes() or 0
     for number in range(first, first + inputs):
+        told: list[str] = []
         start = time.monotonic()
         try:
-            answer = read_file(one(number, seed, digits), "a.png", classifier, None)
+            answer = read_file(one(number, seed, digits), "a.png", classifier, None, told.append)
             json.dumps(answer.as_json(), allow_nan=False)
             as_csv([answer])
-            answer.text()
+            assert len(told) == len(answer.pages) + (answer.error is not None)
         except Exception as error:
             raise AssertionError(f"{number}: {error!r}") from error
         if answer.error is not None and (

@@ -83,15 +83,19 @@ def read(
     answers = []
     to_stdout = str(output) == "-"
     quiet = as_json or to_stdout
+
+    def tell(text: str) -> None:
+        if not quiet:
+            click.echo(text)
+
     for file in track(files, "reading", len(files)) if len(files) > 1 else files:
         if isinstance(file, Answer):
             answer = file
+            tell(answer.error_text())
         else:
             source = Path(file) if file != "-" else None
-            answer = read_file(source, file, classifier, shown)
+            answer = read_file(source, file, classifier, shown, tell)
         answers.append(answer)
-        if not quiet:
-            click.echo(answer.text())
     if to_stdout:
         click.echo(as_csv(answers), nl=False)
     elif output is not None:

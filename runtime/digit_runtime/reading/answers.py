@@ -28,15 +28,13 @@ class Answer:
     pages: list[Page] = field(default_factory=list)
     error: str | None = None
 
-    def text(self) -> str:
-        """Return the lines of digits with the file's name before and the counts behind."""
-        blocks = [self._page(page) for page in self.pages]
-        if self.error is not None:
-            blocks.append(one_line(f"{self.file}   {self.error}"))
-        return "\n".join(blocks)
+    def error_text(self) -> str:
+        """Return the file's name and the error."""
+        return one_line(f"{self.file}   {self.error}")
 
-    def _page(self, page: Page) -> str:
-        name = one_line(self.file) + f" [{page.number}]" * (len(self.pages) > 1)
+    def text_of(self, page: Page, numbered: bool) -> str:
+        """Return a page's lines of digits, the file's name before and the counts behind."""
+        name = one_line(self.file) + f" [{page.number}]" * numbered
         lines = [line.text for line in page.lines] or ["(no digits)"]
         padding = " " * len(name)
         rows = [f"{padding if number else name}   {line}" for number, line in enumerate(lines)]

@@ -1,6 +1,7 @@
 """Read one file after the other, so that a bad one costs only itself."""
 
 import io
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -64,17 +65,36 @@ class Shown:
 
 
 def read_file(
-    source: Path | bytes | None, name: str, classifier: Classifier, shown: Shown | None
+    source: Path | bytes | None,
+    name: str,
+    classifier: Classifier,
+    shown: Shown | None,
+    tell: Callable[[str], None],
 ) -> Answer:
-    """Return what a file holds, or why it cannot be read; None is standard input."""
+    """Return what a file holds, or why it cannot be read.
+
+    Args:
+        source: The file, or its bytes; None is standard input.
+        name: Of the file, for people.
+        classifier: The model.
+        shown: Where annotated pages go, if anywhere.
+        tell: Gets the text of each page as soon as it is read, and that of an error.
+    """
     from digit_runtime.reading.annotate import annotated
 
     answer = Answer(name)
+    numbered = False
     model = Model(classifier.predict_proba, classifier.labels, classifier.unsure_below)
     try:
         for picture in open_pictures(read_stdin() if source is None else source, name):
+            # A page that is the only one has no number, which is known once there is another.
+            if answer.pages and not numbered:
+                numbered = True
+                tell(answer.text_of(answer.pages[0], numbered))
             page = read_page(picture, model)
             answer.pages.append(page)
+            if numbered:
+                tell(answer.text_of(page, numbered))
             if shown is not None:
                 shown.write(annotated(picture, page), name, picture.page)
     except OutputError:
@@ -82,4 +102,8 @@ def read_file(
     except DigitError as error:
         said = STDIN if source is None and isinstance(error, InputReadError) else name
         answer.error = str(error).removeprefix(f"{said}: ")
+    if answer.pages and not numbered:
+        tell(answer.text_of(answer.pages[0], numbered))
+    if answer.error is not None:
+        tell(answer.error_text())
     return answer

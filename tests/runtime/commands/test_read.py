@@ -1,13 +1,19 @@
 """digit-read: what stands on pictures, line by line."""
 
 import csv
+import io
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
+import pytest
 from click.testing import Result
 from digit_runtime.commands.predict import predict
 from digit_runtime.commands.read import read
+from digit_runtime.inputs.page.read import read_page
+from digit_runtime.reading import run as reading
 from PIL import Image
 
 CASES = Path(__file__).parents[2] / "cases" / "pictures"
@@ -88,3 +94,42 @@ def test_predict_loses_only_the_bad_picture_of_a_folder(run: Run, tmp_path: Path
         row["Label"] for row in csv.DictReader((tmp_path / "out.csv").read_text().splitlines())
     ]
     assert labels == ["4", "1", "3", "", "3", "3", "9"]
+
+
+def sheets(count: int) -> bytes:
+    stream = io.BytesIO()
+    with Image.open(NUMBER) as number:
+        pages = [number.convert("L")] * count
+    pages[0].save(stream, "TIFF", save_all=True, append_images=pages[1:])
+    return stream.getvalue()
+
+
+def test_a_page_is_told_once_it_is_read(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = []
+
+    def watched(picture: Any, model: Any) -> Any:
+        told.append(cast(io.BytesIO, sys.stdout.buffer).getvalue().decode())
+        return read_page(picture, model)
+
+    monkeypatch.setattr(reading, "read_page", watched)
+    (tmp_path / "a.tif").write_bytes(sheets(3))
+    (tmp_path / "b.tif").write_bytes(sheets(1))
+    lines = run(read, "a.tif", "b.tif", *FAST).stdout.splitlines(keepends=True)
+    names = ["a.tif [1]   2026 ", "a.tif [2]   2026 ", "a.tif [3]   2026 ", "b.tif   2026 "]
+    assert all(line.startswith(name) for line, name in zip(lines, names, strict=True))
+    assert told == ["", "".join(lines[:1]), "".join(lines[:2]), "".join(lines[:3])]
+
+
+def test_what_was_read_before_an_error_is_told_once(run: Run, tmp_path: Path) -> None:
+    whole = sheets(3)
+    for size in range(1000, len(whole), len(whole) // 7):
+        (tmp_path / "a.tif").write_bytes(whole[:size])
+        result = run(read, "a.tif", *FAST)
+        *pages, error = result.stdout.splitlines()
+        numbers = [f"a.tif [{n}]   2026 " for n in (1, 2)] if len(pages) > 1 else ["a.tif   2026 "]
+        assert [page.partition("    ")[0] for page in pages] == [
+            number.strip() for number in numbers[: len(pages)]
+        ]
+        assert error.startswith("a.tif   cannot be read") and result.exit_code == 1
