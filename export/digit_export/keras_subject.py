@@ -27,8 +27,8 @@ class KerasSubject:
         tf.config.threading.set_intra_op_parallelism_threads(job.threads)
         tf.config.threading.set_inter_op_parallelism_threads(1)
 
-    def load(self) -> Predict:
-        """See `digit_runtime.measuring.meter.Subject`."""
+    def load(self, threads: int) -> Predict:
+        """See `digit_runtime.measuring.meter.Subject`; TensorFlow has its threads already."""
         (source,) = find(self._job.file, Path(self._job.file).parent.parent)
         model = Network.load(source.path, source.pixels).model
 

@@ -51,6 +51,7 @@ class Measured:
     engine: str
     images_per_s: float | None
     start_s: float
+    threads: int
     failure: str | None
 
 

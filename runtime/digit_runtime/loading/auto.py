@@ -13,7 +13,7 @@ import math
 import platform
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
@@ -23,6 +23,7 @@ from digit_runtime.engines.table import ENGINES, Engine, engine_for, engines_for
 from digit_runtime.formats import precisions
 from digit_runtime.measuring.speed import Trial
 from digit_runtime.models.folder import FoundFile
+from digit_runtime.terminal import plural
 
 # Two engines this close change places from one measurement to the next; the table decides.
 _TIE: Final = 0.95
@@ -36,6 +37,8 @@ class Pair:
 
     file: FoundFile
     engine: Engine
+    threads: int = 0
+    """With which it was fastest; 0 where that was not measured."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,8 @@ def choose(
     Args:
         files: At least one.
         engine: A name, which leaves nothing to measure, or "auto".
-        threads: That the engine will have; 0 means all usable CPUs.
+        threads: That the engine will have; 0 means all usable CPUs, or one where more bring
+            nothing: as small models have it, whose rows take longer to read than to predict.
         anew: Measure whatever is remembered, and a single engine too.
         broken: Engines that are known not to work, and why: waiting for one that hangs would
             take a minute for each model.
@@ -100,11 +104,13 @@ def choose(
     leaders = [pair for pair in pairs if _rank(pair) == _rank(pairs[0])]
     if len(leaders) == 1 and not anew:
         return Choice(pairs, "the only engine installed for it")
-    threads = threads or usable_cpus()
-    trials, obstacle = _trials(leaders, threads, anew, broken)
+    counts = [threads or usable_cpus()]
+    if not threads and len(leaders) > 1 and counts != [1]:
+        counts.append(1)
+    trials, obstacle = _trials(leaders, counts, anew, broken)
     if obstacle:
         return Choice(pairs, f"the preferred engine, not measured: {obstacle}")
-    return _by_speed(pairs, list(zip(leaders, trials, strict=True)), threads)
+    return _by_speed(pairs, list(zip(leaders, trials, strict=True)))
 
 
 def _rank(pair: Pair) -> tuple[bool, bool, int]:
@@ -113,7 +119,7 @@ def _rank(pair: Pair) -> tuple[bool, bool, int]:
     return pair.file.tolerated, pair.engine.last_resort, precisions.rank(pair.file.precision)
 
 
-def _by_speed(pairs: list[Pair], measured: list[tuple[Pair, Trial]], threads: int) -> Choice:
+def _by_speed(pairs: list[Pair], measured: list[tuple[Pair, Trial]]) -> Choice:
     works = [(pair, trial) for pair, trial in measured if trial.images_per_s]
     failed = [pair for pair, trial in measured if not trial.images_per_s]
     if not works:
@@ -124,20 +130,21 @@ def _by_speed(pairs: list[Pair], measured: list[tuple[Pair, Trial]], threads: in
     first = next(pair for pair, trial in works if _TIE * trial.seconds <= least)
     figures = [
         f"{pair.engine.name} {trial.images_per_s:,.0f}{' images/s' * (pair is fastest)}"
+        f" at {plural(trial.threads, 'thread') if pair is fastest else trial.threads}"
         f" after {trial.start_s:.2f}{' s' * (pair is fastest)}"
         for pair, trial in ordered
     ]
     figures += [f"{pair.engine.name} fails" for pair in failed]
-    plural = "s" * (threads != 1)
-    tie = "; a tie" * (first is not fastest)
-    reason = f"measured: {', '.join(figures)} at {threads} thread{plural}{tie}"
+    reason = f"measured: {', '.join(figures)}{'; a tie' * (first is not fastest)}"
     working = [first, *(pair for pair, _ in ordered if pair is not first)]
     others = [pair for pair in pairs if pair not in working and pair not in failed]
+    threads = {pair.engine: trial.threads for pair, trial in works}
+    working = [replace(pair, threads=threads[pair.engine]) for pair in working]
     return Choice([*working, *others, *failed], reason, measured)
 
 
 def _trials(
-    leaders: Sequence[Pair], threads: int, anew: bool, broken: Mapping[str, str]
+    leaders: Sequence[Pair], threads: Sequence[int], anew: bool, broken: Mapping[str, str]
 ) -> tuple[list[Trial], str | None]:
     """Return what is remembered or measured of them, or nothing and what is in the way."""
     from digit_runtime.storage import cache
@@ -171,12 +178,12 @@ def _trials(
     return trials, None
 
 
-def _question(leaders: Sequence[Pair], threads: int) -> dict[str, Any]:
+def _question(leaders: Sequence[Pair], threads: Sequence[int]) -> dict[str, Any]:
     return {
         "cpu": cpu_name(),
         "architecture": platform.machine(),
         "usable_cpus": usable_cpus(),
-        "threads": threads,
+        "threads": list(threads),
         "candidates": [
             {
                 "engine": pair.engine.name,

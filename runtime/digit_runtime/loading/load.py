@@ -33,7 +33,8 @@ def load(
             that are installed and work. Where there are several, the first call for a
             file measures them for about a second, in processes of their own, and the
             user's cache folder (or DIGIT_CACHE) remembers the result.
-        threads: For one batch, 1 to 1,024; None for all CPUs that this process may use.
+        threads: For one batch, 1 to 1,024; None for all CPUs that this process may use, or for
+            one where engines are measured and more bring nothing.
         artifacts: Folder of models; None for DIGIT_ARTIFACTS or the models that the
             package carries.
 
@@ -51,7 +52,7 @@ def load(
     errors: list[Exception] = []
     for pair in choose(files, engine, threads).pairs:
         try:
-            return Classifier(pair.file, pair.engine.name, threads)
+            return Classifier(pair.file, pair.engine.name, threads or pair.threads)
         except ModelDamagedError:
             raise
         except (EngineNotInstalledError, ModelFileError) as error:

@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
@@ -38,7 +39,7 @@ class Subject(Protocol):
 
     version: str
 
-    def load(self) -> Predict:
+    def load(self, threads: int) -> Predict:
         """Load the file; maps uint8 ``[N, 784]`` to float32 ``[N, 10]`` from then on.
 
         Raises:
@@ -53,11 +54,12 @@ class Meter:
     def __init__(self, job: Job, subject: Subject) -> None:
         self._job = job
         self._subject = subject
+        self._with_threads = cache(subject.load)
         self._images = self._read(0, min(job.rows, _IMAGES)) if job.rows else _made_up()
 
     def load(self) -> dict[str, float]:
         """Time loading and the very first image."""
-        self._predict, load_ms = _timed(self._subject.load)
+        self._predict, load_ms = _timed(lambda: self._subject.load(self._job.threads))
         _, first_ms = _timed(lambda: self._predict(self._images[:1]))
         return {"load_ms": load_ms, "first_ms": first_ms}
 
@@ -66,18 +68,18 @@ class Meter:
 
         CPU time, for others may start at the same time, and files may not be cached.
         """
-        self._predict = self._subject.load()
-        self._predict(self._images)
+        self._with_threads(self._job.threads)(self._images)
         return {"start_s": time.process_time()}
 
-    def turn(self, seconds: float) -> dict[str, float]:
+    def turn(self, seconds: float, threads: int) -> dict[str, float]:
         """Predict full batches for that long, after one that does not count."""
+        predict = self._with_threads(threads)
         # The threads of the engine before may still spin, and this one's are asleep.
         time.sleep(_SETTLE_SECONDS)
-        self._predict(self._images)
+        predict(self._images)
         rows, start = 0, time.perf_counter()
         while (spent := time.perf_counter() - start) < seconds:
-            self._predict(self._images)
+            predict(self._images)
             rows += len(self._images)
         return {"images_per_s": rows / spent}
 

@@ -13,7 +13,7 @@ from typing import Final
 from digit_runtime.errors import EngineError
 from digit_runtime.measuring.meter import Job
 from digit_runtime.measuring.process import Process
-from digit_runtime.measuring.speed import Trial
+from digit_runtime.measuring.speed import Trial, enough_threads
 
 _TURN_S: Final = 0.03
 _FEWEST_ROUNDS: Final = 3
@@ -22,8 +22,8 @@ _ENOUGH_S: Final = 0.4
 LIMIT_S: Final = 60.0
 
 
-def run(candidates: Sequence[tuple[Path, str]], threads: int) -> list[Trial]:
-    """Time each pair of a file and an engine's name.
+def run(candidates: Sequence[tuple[Path, str]], threads: Sequence[int]) -> list[Trial]:
+    """Time each pair of a file and an engine's name, with each of these numbers of threads.
 
     Raises:
         OSError: No process can be started.
@@ -32,8 +32,9 @@ def run(candidates: Sequence[tuple[Path, str]], threads: int) -> list[Trial]:
         turns = [
             _Turns(
                 stack.enter_context(
-                    Process(Job(str(path.resolve()), engine, threads), limit_s=LIMIT_S)
-                )
+                    Process(Job(str(path.resolve()), engine, threads[0]), limit_s=LIMIT_S)
+                ),
+                threads,
             )
             for path, engine in candidates
         ]
@@ -50,10 +51,10 @@ def run(candidates: Sequence[tuple[Path, str]], threads: int) -> list[Trial]:
 class _Turns:
     """One candidate's process, and what came of its turns."""
 
-    def __init__(self, process: Process) -> None:
+    def __init__(self, process: Process, threads: Sequence[int]) -> None:
         self._process = process
         self._start_s = 0.0
-        self._rates: list[float] = []
+        self._rates: dict[int, list[float]] = {count: [] for count in threads}
         self._failure: str | None = None
 
     def start(self) -> None:
@@ -68,11 +69,15 @@ class _Turns:
         if self._failure is not None:
             return
         try:
-            self._rates.append(self._process.ask("turn", seconds=_TURN_S)["images_per_s"])
+            for threads, rates in self._rates.items():
+                turn = self._process.ask("turn", seconds=_TURN_S, threads=threads)
+                rates.append(turn["images_per_s"])
         except EngineError as error:
             self._failure = str(error)
 
     def result(self) -> Trial:
         if self._failure is not None:
             return Trial(failure=self._failure)
-        return Trial(round(statistics.median(self._rates), 1), start_s=round(self._start_s, 3))
+        medians = {count: statistics.median(rates) for count, rates in self._rates.items()}
+        threads = enough_threads(medians)
+        return Trial(round(medians[threads], 1), None, round(self._start_s, 3), threads)

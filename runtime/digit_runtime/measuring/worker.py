@@ -34,9 +34,9 @@ class EngineSubject:
         engine.implementation()
         self.version = _version(engine.installed_package())
 
-    def load(self) -> Predict:
+    def load(self, threads: int) -> Predict:
         """See `Subject`."""
-        return Classifier(self._file, self._job.engine, self._job.threads).predict_proba
+        return Classifier(self._file, self._job.engine, threads).predict_proba
 
 
 def serve(prepare: Callable[[Job], Subject]) -> int:

@@ -163,7 +163,7 @@ def test_an_engine_that_does_not_work_is_told_and_survived(
     asked: list[str] = []
     measure = trial.run
 
-    def watched(candidates: Sequence[tuple[Path, str]], threads: int) -> list[Trial]:
+    def watched(candidates: Sequence[tuple[Path, str]], threads: Sequence[int]) -> list[Trial]:
         asked.extend(engine for _, engine in candidates)
         return measure(candidates, threads)
 

@@ -18,11 +18,11 @@ from digit_runtime.engines.table import ENGINES, Engine, Session
 from digit_runtime.loading import auto
 from digit_runtime.loading.auto import choose
 from digit_runtime.measuring import trial
-from digit_runtime.measuring.speed import Trial
+from digit_runtime.measuring.speed import Trial, enough_threads
 from digit_runtime.models.folder import find_all
 
 Install = Callable[..., None]
-Measure = Callable[..., list[tuple[list[str], int]]]
+Measure = Callable[..., list[tuple[list[str], list[int]]]]
 RATES = {"onnxruntime": 2000.0, "litert": 3000.0, "openvino": 1000.0}
 
 
@@ -50,14 +50,16 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Install:
 def measure(monkeypatch: pytest.MonkeyPatch) -> Measure:
     """Let engines have these rates, None for one that fails; return the list of trials run."""
 
-    def pretend(**rates: float | None) -> list[tuple[list[str], int]]:
-        runs: list[tuple[list[str], int]] = []
+    def pretend(**rates: float | None) -> list[tuple[list[str], list[int]]]:
+        runs: list[tuple[list[str], list[int]]] = []
 
-        def run(candidates: list[tuple[Path, str]], threads: int) -> list[Trial]:
+        def run(candidates: list[tuple[Path, str]], threads: list[int]) -> list[Trial]:
             engines = [engine for _, engine in candidates]
             runs.append((engines, threads))
             return [
-                Trial(rate) if (rate := (RATES | rates)[engine]) else Trial(failure="it crashed")
+                Trial(rate, threads=threads[-1])
+                if (rate := (RATES | rates)[engine])
+                else Trial(failure="it crashed")
                 for engine in engines
             ]
 
@@ -75,7 +77,7 @@ def test_the_fastest_is_used_and_remembered(
     for _ in range(2):
         classifier = load("mlp", artifacts=artifacts, threads=2)
         assert (classifier.engine, classifier.path.name) == ("litert", "mlp-int8.tflite")
-    assert runs == [(["onnxruntime", "litert"], 2)]
+    assert runs == [(["onnxruntime", "litert"], [2])]
     (file,) = own_cache.iterdir()
     candidates = json.loads(file.read_text())["question"]["candidates"]
     assert [c["engine"] for c in candidates] == ["onnxruntime", "litert"]
@@ -104,6 +106,25 @@ def test_what_matters_is_measured_again(
     assert (measured(), measured()) == (1, 0)
 
 
+@pytest.mark.parametrize(
+    ("rates", "expected"),
+    [({2: 70.0, 1: 75.0}, 1), ({2: 70.0, 1: 66.0}, 1), ({2: 70.0, 1: 50.0}, 2), ({4: 7.0}, 4)],
+)
+def test_threads_that_bring_nothing_are_not_used(rates: dict[int, float], expected: int) -> None:
+    assert enough_threads(rates) == expected
+
+
+def test_threads_are_measured_where_nobody_says_how_many(
+    artifacts: Path, install: Install, measure: Measure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(auto, "usable_cpus", lambda: 4)
+    install("onnxruntime", "litert")
+    runs = measure()
+    assert load("mlp", artifacts=artifacts).threads == 1
+    assert load("mlp", artifacts=artifacts, threads=4).threads == 4
+    assert [threads for _, threads in runs] == [[4, 1], [4]]
+
+
 @pytest.mark.parametrize(("litert", "expected"), [(2050.0, "onnxruntime"), (2200.0, "litert")])
 def test_the_preferred_engine_wins_a_tie(
     litert: float, expected: str, artifacts: Path, install: Install, measure: Measure
@@ -114,8 +135,8 @@ def test_the_preferred_engine_wins_a_tie(
     assert chosen.pairs[0].engine.name == expected
     tie = "; a tie" * (expected == "onnxruntime")
     assert chosen.reason == (
-        f"measured: litert {litert:,.0f} images/s after 0.00 s, onnxruntime 2,000 after 0.00 "
-        f"at 1 thread{tie}"
+        f"measured: litert {litert:,.0f} images/s at 1 thread after 0.00 s, "
+        f"onnxruntime 2,000 at 1 after 0.00{tie}"
     )
 
 
@@ -142,12 +163,12 @@ def test_only_files_of_the_smallest_precision_compete(
     runs = measure()
     files = find_all("mlp", artifacts=artifacts)
     pairs = choose(files, threads=1).pairs
-    assert runs == [(["onnxruntime", "openvino", "litert"], 1)]
+    assert runs == [(["onnxruntime", "openvino", "litert"], [1])]
     assert [pair.engine.name for pair in pairs[:3]] == ["litert", "onnxruntime", "openvino"]
     assert {pair.file.precision for pair in pairs[:3]} == {"int8"}
     path = artifacts / "mlp" / "onnx" / "mlp-int8.onnx"
     choose(find_all(path), threads=1)
-    assert runs[1:] == [(["onnxruntime", "openvino"], 1)]
+    assert runs[1:] == [(["onnxruntime", "openvino"], [1])]
 
 
 @pytest.mark.parametrize("only", ["onnxruntime", "litert", None])
@@ -245,7 +266,7 @@ def test_one_that_fails_is_not_used_again(
         chosen = choose(files, threads=1)
         assert chosen.pairs[0].engine.name == "onnxruntime"
         assert chosen.reason == (
-            "measured: onnxruntime 2,000 images/s after 0.00 s, litert fails at 1 thread"
+            "measured: onnxruntime 2,000 images/s at 1 thread after 0.00 s, litert fails"
         )
         assert chosen.pairs[-1].engine.name == "litert"
     assert len(runs) == 1
@@ -318,7 +339,7 @@ def test_the_doctor_measures_anew_and_shows_it(
     result = run(doctor, *options)
     assert "cnn: cnn-int8.onnx on onnxruntime\n" in result.stdout
     assert (
-        "     measured: onnxruntime 2,000 images/s after 0.00 s, litert 1,000 after 0.00 at "
+        "     measured: onnxruntime 2,000 images/s at 1 thread after 0.00 s, litert 1,000 at 1 "
         in result.stdout
     )
     assert load("cnn", artifacts=artifacts).engine == "onnxruntime"
@@ -439,7 +460,7 @@ def test_a_broken_engine_is_passed_over(
         monkeypatch.setattr(trial, "LIMIT_S", 1.0)
         # So short a limit is nothing to hold a sound engine to.
         del candidates[0]
-    *sound, broken = trial.run(candidates, 1)
+    *sound, broken = trial.run(candidates, [1])
     assert reason in (broken.failure or "")
     assert all((other.images_per_s or 0) > 100 for other in sound)
 
