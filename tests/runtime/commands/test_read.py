@@ -133,3 +133,8 @@ def test_what_was_read_before_an_error_is_told_once(run: Run, tmp_path: Path) ->
             number.strip() for number in numbers[: len(pages)]
         ]
         assert error.startswith("a.tif   cannot be read") and result.exit_code == 1
+
+
+def test_all_that_is_known_of_any_picture_is_json(run: Run) -> None:
+    found = json.loads(run(read, CASES, "--json", *FAST).stdout)
+    assert {page["ink_is_dark"] for file in found for page in file["pages"]} == {True, False}

@@ -137,7 +137,8 @@ def _bright_around(small: Grey, closings: Grey) -> float | None:
         return None
     both = highest(closings * inked, reach + 2)[:, ring]
     middle = (both[0].astype(np.int16) + ~both[1]) // 2
-    return np.count_nonzero(small[ring] > middle) / len(middle)
+    # NumPy 2.4 counts in numbers of its own, which JSON does not know.
+    return int(np.count_nonzero(small[ring] > middle)) / len(middle)
 
 
 def highest(values: Grey, window: int) -> Grey:
