@@ -34,7 +34,8 @@ def grey_of(image: "Image.Image") -> "Image.Image":
 
 
 def _contrast(image: "Image.Image") -> float:
-    small = image.reduce(max(1, max(image.size) // 300))
+    factor = max(image.size) // 300
+    small = image.reduce(factor) if factor > 1 else image
     low, high = quantiles(small.histogram(), 0.002, 0.998)
     return high - low
 

@@ -107,7 +107,7 @@ class _Ground:
 
 
 def _ground(paper: Grey) -> _Ground:
-    values = paper.clip(_DARKEST, 255).astype(np.int32)
+    values = np.maximum(paper, _DARKEST).astype(np.int32)
     extremes = ~highest(np.stack([~paper, paper]), 3)
     return _Ground(
         extremes[0].astype(np.int32), 255 - extremes[1].astype(np.int32), values, int(values.max())
@@ -118,7 +118,7 @@ def _floor(ground: _Ground, noise: int) -> Cells:
     """Return what all ink in each cell is stronger than."""
     # Six standard deviations of the noise, and what paper of its own differs by.
     floor: Cells = 17 * noise * ground.brightest // (32 * ground.even)
-    return floor.clip(7 * max(ground.brightest, 64) // 100, None)
+    return np.maximum(floor, 7 * max(ground.brightest, 64) // 100)
 
 
 def _strongest(grey: Grey, paper: Paper, ground: _Ground) -> Cells:
@@ -129,7 +129,7 @@ def _strongest(grey: Grey, paper: Paper, ground: _Ground) -> Cells:
     else:
         under = ground.lowest
         differs = by_cell(np.maximum, grey, paper.factor) - under
-    strongest: Cells = differs * ground.brightest // under.clip(_DARKEST, None)
+    strongest: Cells = differs * ground.brightest // np.maximum(under, _DARKEST)
     return strongest
 
 
@@ -152,7 +152,8 @@ def _least(peaks: Grey, ground: _Ground, floor: Cells) -> Grey:
     # Where the paper's brightness changes at once, it is known only to a cell.
     step = (ground.highest - ground.lowest) * ground.brightest // ground.even
     least = np.maximum(np.maximum(floor, around), 3 * step // 5)
-    result: Grey = least.clip(3 * typical // 10, None).clip(0, 255).astype(np.uint8)
+    least = np.maximum(least, 3 * typical // 10)
+    result: Grey = np.minimum(least, 255).astype(np.uint8)
     return result
 
 

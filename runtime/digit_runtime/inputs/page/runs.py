@@ -76,7 +76,7 @@ def join(count: int, first: Indices, second: Indices) -> Indices:
             shorter = group[group]
             if (shorter == group).all():
                 break
-            group = shorter
+            group = shorter[shorter]
     first_of_group = group == np.arange(count)
     return (np.cumsum(first_of_group) - 1)[group]
 

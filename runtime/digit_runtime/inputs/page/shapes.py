@@ -90,7 +90,10 @@ def find_shapes(blobs: Blobs, size: tuple[int, int]) -> tuple[list[Shape], list[
 
     `size` is the height and width of the picture.
     """
-    kept = (blobs.area >= 6) & ~_along_border(blobs, size) & ~_solid(blobs, size)
+    outside = _at_border(blobs, size)
+    kept = (blobs.area >= 6) & ~_solid(blobs, size, outside)
+    if outside.any():
+        kept &= ~_along_border(blobs, size)
     kept &= ~_holders(blobs, kept, size)
     out = [Shape(blobs.runs_of(int(index))) for index in np.flatnonzero(~kept & (blobs.area >= 12))]
     lowest = max(_LOWEST, _LOWEST_SHARE * max(size))
@@ -150,13 +153,11 @@ def _typical(heights: "Indices", areas: "Indices") -> float:
 
 def _along_border(blobs: Blobs, size: tuple[int, int]) -> Chosen:
     height, width = size
-    result = np.zeros(len(blobs), np.bool_)
-    if not _at_border(blobs, size).any():
-        return result
     runs = blobs.runs
     owner = np.repeat(np.arange(len(blobs)), np.diff(blobs.first))
     length = runs.stop - runs.start
     one = np.ones_like(length)
+    result = np.zeros(len(blobs), np.bool_)
     for on_side, weight, side in (
         (runs.row == 0, length, width),
         (runs.row == height - 1, length, width),
@@ -176,11 +177,10 @@ def _at_border(blobs: Blobs, size: tuple[int, int]) -> Chosen:
     return result
 
 
-def _solid(blobs: Blobs, size: tuple[int, int]) -> Chosen:
+def _solid(blobs: Blobs, size: tuple[int, int], outside: Chosen) -> Chosen:
     """Tell which pieces are blocks: wide and filled, and all the more at the border."""
     tall, wide = blobs.bottom - blobs.top, blobs.right - blobs.left
     fill = blobs.area / (tall * wide)
-    outside = _at_border(blobs, size)
     thick = np.minimum(tall, wide) > 0.02 * min(size)
     result: Chosen = thick & (wide > 0.4 * tall) & (fill > np.where(outside, 0.75, 0.85))
     return result
