@@ -26,7 +26,7 @@ from digit_train.commands import options
     type=click.Path(path_type=Path, dir_okay=False),
     default=Path("submission.csv"),
     show_default=True,
-    help="Kaggle's submission CSV.",
+    help="Kaggle's submission CSV; missing folders are made.",
 )
 @options.artifacts
 def keras_predict(

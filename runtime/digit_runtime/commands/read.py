@@ -50,7 +50,8 @@ def read(
     PICTURE is an image file (PNG, JPEG, TIFF with all its pages, BMP, GIF, WebP, PNM), a PDF,
     a folder of them, a pattern, or - for standard input. Uneven light, shadows, desks,
     rules, boxes and specks are left out. A ? stands for a digit that the model is unsure
-    of. What cannot be read gets a line that says why; the exit status is then 1.
+    of. What cannot be read gets a line that says why; the exit status is then 1. Missing
+    folders of the outputs are made.
     """
     from digit_runtime.errors import OutputError
     from digit_runtime.loading.load import load

@@ -2,12 +2,14 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import Result
 from digit_runtime.commands.predict import predict
@@ -106,3 +108,13 @@ def test_a_pattern_means_files_and_folders_only_where_no_file_is(run: Run, tmp_p
         result = run(read, pattern, "--json", *FAST)
         assert result.exit_code == 0, result.output
         assert [Path(file["file"]).as_posix() for file in json.loads(result.stdout)] == found
+
+
+@pytest.mark.parametrize("command", [read, predict])
+def test_missing_folders_are_made_as_the_help_says(
+    command: click.Command, run: Run, tmp_path: Path
+) -> None:
+    said = " ".join(run(command, "--help").stdout.split())
+    assert re.search(r"[Mm]issing folders [^.;]*are made", said)
+    assert run(command, NUMBER, "-o", "new/folder/a.csv", *FAST).exit_code == 0
+    assert (tmp_path / "new/folder/a.csv").read_text().startswith(("File,", "ImageId,"))
