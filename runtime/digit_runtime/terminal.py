@@ -109,6 +109,15 @@ def plural(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
+def duration(seconds: float) -> str:
+    """Return a time in its two largest units, such as "44 min 24 s" or "1 h 12 min"."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    parts = [(hours, "h"), (minutes, "min"), (rest, "s")]
+    first = next((index for index, (count, _) in enumerate(parts) if count), 2)
+    return " ".join(f"{count:,} {unit}" for count, unit in parts[first : first + 2])
+
+
 def table(header: list[str], rows: list[list[str]], left: int = 1) -> str:
     """Return a plain text table: the first `left` columns left-aligned, the others right.
 

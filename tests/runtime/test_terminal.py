@@ -57,3 +57,18 @@ def test_a_cell_is_one_line_whatever_is_in_it() -> None:
         "é 数 \N{NO-BREAK SPACE}",
     ]
     assert len({len(line) for line in lines}) == 1
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0.2, "0 s"),
+        (59.4, "59 s"),
+        (59.6, "1 min 0 s"),
+        (2664, "44 min 24 s"),
+        (4330, "1 h 12 min"),
+        (3_600_000, "1,000 h 0 min"),
+    ],
+)
+def test_a_duration_has_its_units(seconds: float, said: str) -> None:
+    assert terminal.duration(seconds) == said

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from digit_runtime.contract import DIGITS
 from digit_runtime.models.manifest import Manifest, ModelFile
+from digit_runtime.terminal import duration
 
 from digit_export.card.notes import SEEN, notes
 from digit_export.card.templates import EVALUATION, OWN_TEMPLATE, STRANGERS, TEMPLATE, TRAINING
@@ -157,17 +158,13 @@ def _training(provenance: Mapping[str, Any]) -> str:
     if not {"settings", "wall_s", "cpu_s", "machine", "validation_rows"} <= training.keys():
         return ""
     rows = [
-        ("time", f"{_duration(training['wall_s'])}, {_duration(training['cpu_s'])} of CPU time, on "
+        ("time", f"{duration(training['wall_s'])}, {duration(training['cpu_s'])} of CPU time, on "
          f"{training['machine']}"),
         ("rows held out for validation", f"the last {training['validation_rows']:,}"),
         *_flat(training["settings"]),
     ]  # fmt: skip
     lines = ["| | |", "|---|---|", *(f"| {key} | {value} |" for key, value in rows)]
     return TRAINING.format(settings="\n".join(lines))
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds / 60:,.0f} minutes" if seconds >= 120 else f"{seconds:,.0f} s"
 
 
 def _flat(settings: Mapping[str, Any]) -> list[tuple[str, Any]]:

@@ -10,7 +10,7 @@ import click
 from digit_runtime.commands import options
 from digit_runtime.commands.command import DigitCommand
 from digit_runtime.formats.table import format_names
-from digit_runtime.terminal import one_line, table
+from digit_runtime.terminal import duration, one_line, table
 
 if TYPE_CHECKING:
     from digit_runtime.checks.model_file import Inspection
@@ -96,8 +96,8 @@ def _overview(models: list[dict[str, Any]]) -> str:
                 Path(model["folder"]).name,
                 f"{training.get('recipe', '-')}, {training.get('epochs', '-')}",
                 f"{model.get('model', {}).get('parameters', 0):,}",
-                _held_out(training),
-                _duration(training),
+                _held_out(training) or "-",
+                duration(training["wall_s"]) if "wall_s" in training else "-",
                 f"{len(model['files'])}",
             ]
         )
@@ -106,21 +106,11 @@ def _overview(models: list[dict[str, Any]]) -> str:
     return table(header, rows, left=3)
 
 
-def _held_out(training: Mapping[str, Any]) -> str:
+def _held_out(training: Mapping[str, Any]) -> str | None:
     right = training.get("validation_accuracy")
     interval = training.get("held_out", {}).get("confidence_interval_95")
     margin = f" +/- {50 * (interval[1] - interval[0]):.2f}" if interval else ""
-    return "-" if right is None else f"{right:.2%}{margin}"
-
-
-def _duration(training: Mapping[str, Any]) -> str:
-    if "wall_s" not in training:
-        return "-"
-    minutes, rest = divmod(round(training["wall_s"]), 60)
-    hours, minutes = divmod(minutes, 60)
-    parts = [(hours, "h"), (minutes, "min"), (rest, "s")]
-    first = next((index for index, (count, _) in enumerate(parts) if count), 2)
-    return " ".join(f"{count} {unit}" for count, unit in parts[first : first + 2])
+    return None if right is None else f"{right:.2%}{margin}"
 
 
 def _text(model: dict[str, Any]) -> str:
@@ -136,9 +126,11 @@ def _text(model: dict[str, Any]) -> str:
             f"seed {training.get('seed', '?')}",
             "trained on": f"{training.get('data', {}).get('file', '?')}, sha256 "
             f"{training.get('data', {}).get('sha256', '?')[:16]}",
-            "trained for": _duration(training),
-            "held out": f"{_held_out(training)} of the rows held out of training are right",
         }
+        if "wall_s" in training:
+            facts["trained for"] = duration(training["wall_s"])
+        if right := _held_out(training):
+            facts["held out"] = f"{right} of the rows held out of training are right"
     if tools := model.get("tools"):
         facts["tools"] = ", ".join(f"{tool} {version}" for tool, version in tools.items())
     lines = [one_line(f"{key:<12} {value}") for key, value in facts.items()]

@@ -1,3 +1,4 @@
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -7,6 +8,7 @@ import pytest
 from click.testing import Result
 from digit_export.card.text import CONFUSION, HARDEST, text
 from digit_export.commands.card import card as command
+from digit_runtime.commands.info import info
 from digit_runtime.contract import Labels, Pixels
 from digit_runtime.models.manifest import Manifest
 
@@ -64,6 +66,14 @@ def test_the_card_says_what_passes_for_a_digit(
     assert "| digits of 20 handwriting fonts |" in card
     # The letter O of DejaVu is a zero to anybody.
     assert found["letters"]["O"] == 1
+
+
+def test_the_card_says_how_long_the_training_took_as_digit_info_does(
+    run: Run, artifacts: Path
+) -> None:
+    card = text(Manifest.read(artifacts / "mlp"))
+    said = re.search(r"trained for +(.+)", run(info, "mlp", "--artifacts", artifacts).stdout)
+    assert said and f"| time | {said[1]}, " in card
 
 
 def test_an_evaluation_of_another_file_is_not_shown(artifacts: Path) -> None:

@@ -39,6 +39,19 @@ def test_a_run_says_how_good_it_is(run: Run, artifacts: Path) -> None:
     assert f"held out     {right} +/- " in run(info, "mlp", "--artifacts", artifacts).stdout
 
 
+def test_what_a_training_does_not_tell_is_not_said(
+    run: Run, artifacts: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(artifacts / "mlp", tmp_path / "mlp")
+    path = tmp_path / "mlp" / "manifest.json"
+    document = json.loads(path.read_text())
+    document["training"] = {"recipe": "mine", "epochs": 3}
+    path.write_text(json.dumps(document))
+    said = run(info, "./mlp").stdout
+    assert "recipe       mine, 3 epochs" in said
+    assert "held out" not in said and "trained for" not in said
+
+
 def test_json_has_the_provenance_and_each_file(run: Run, artifacts: Path) -> None:
     result = run(info, "mlp", "--artifacts", artifacts, "--json")
     (model,) = json.loads(result.stdout)["models"]

@@ -10,7 +10,7 @@ import click
 from click.core import ParameterSource
 from digit_runtime.commands.command import DigitCommand, say
 from digit_runtime.commands.outputs import refuse_overwriting
-from digit_runtime.terminal import native_stderr_silenced, one_line
+from digit_runtime.terminal import duration, native_stderr_silenced, one_line
 
 from digit_train.commands import options
 
@@ -135,7 +135,8 @@ def train(
     say(f"model                {out / 'model.keras'}")
     if training["test_accuracy"] is not None:
         click.echo(f"test accuracy        {training['test_accuracy']:.4%}")
-    click.echo(f"training time        {training['wall_s']:.0f} s ({training['cpu_s']:.0f} CPU s)")
+    wall, cpu = duration(training["wall_s"]), duration(training["cpu_s"])
+    click.echo(f"training time        {wall} ({cpu} of CPU time)")
     say(f"next                 digit-export --model {out / 'model.keras'} --data {data}")
 
 
