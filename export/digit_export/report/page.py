@@ -11,7 +11,7 @@ from typing import Final
 
 from digit_runtime.contract import DIGITS, SIDE, Pixels
 from digit_runtime.errors import DigitError
-from digit_runtime.models.manifest import MANIFEST_NAME, Manifest, ModelFile, Parity
+from digit_runtime.models.manifest import Manifest, ModelFile, Parity, models_in
 from digit_runtime.storage.atomic import writing
 from PIL import Image
 
@@ -32,8 +32,11 @@ _COLUMNS: Final = (
 
 def written(folder: Path) -> list[Path]:
     """Return the files that `write` writes."""
-    models = [path.parent for path in folder.glob(f"*/{MANIFEST_NAME}")]
-    lists = [model / name for model in models for name in (flips.FLIPS_CSV, flips.FLIPS_PICTURE)]
+    lists = [
+        folder / model / name
+        for model in models_in(folder)
+        for name in (flips.FLIPS_CSV, flips.FLIPS_PICTURE)
+    ]
     return [folder / PAGE_NAME, *lists]
 
 
@@ -46,13 +49,13 @@ def write(folder: Path) -> Path | None:
         OutputError: Something cannot be written.
     """
     found = []
-    for path in sorted(folder.glob(f"*/{MANIFEST_NAME}")):
+    for directory in (folder / model for model in models_in(folder)):
         try:
-            manifest = Manifest.read(path.parent)
+            manifest = Manifest.read(directory)
         except DigitError:  # Somebody else's; digit-info tells what is wrong with it.
             continue
-        if known := evidence.read(path.parent, manifest):
-            flips.write(path.parent, known, manifest.labels or DIGITS)
+        if known := evidence.read(directory, manifest):
+            flips.write(directory, known, manifest.labels or DIGITS)
             found.append(_model(manifest, known))
     if not found:
         return None

@@ -10,7 +10,13 @@ from digit_runtime.contract import DIGITS
 from digit_runtime.errors import DigitError, ModelFileError, ModelNotFoundError
 from digit_runtime.formats.precisions import NAMES as PRECISIONS
 from digit_runtime.formats.table import format_names, format_of
-from digit_runtime.models.manifest import MANIFEST_NAME, Manifest, ModelFile, read_verified
+from digit_runtime.models.manifest import (
+    MANIFEST_NAME,
+    Manifest,
+    ModelFile,
+    models_in,
+    read_verified,
+)
 
 _KERAS_SUFFIXES: Final = (".keras", ".h5", ".hdf5")
 _SAVED_MODEL: Final = "saved_model.pb"
@@ -75,13 +81,9 @@ def model_names(artifacts: Path) -> list[str]:
     Raises:
         ModelNotFoundError: There is no model there.
     """
-    if not (names := _models_in(artifacts)):
+    if not (names := models_in(artifacts)):
         raise ModelNotFoundError(f"{artifacts}: holds no model (a folder with a {MANIFEST_NAME})")
     return names
-
-
-def _models_in(folder: Path) -> list[str]:
-    return sorted(manifest.parent.name for manifest in folder.glob(f"*/{MANIFEST_NAME}"))
 
 
 def is_path(model: str | Path) -> bool:
@@ -125,7 +127,7 @@ def _no_model(model: str | Path) -> str:
         return f"{model}: no such file or folder"
     if not given.is_dir():
         return f"{model}: is no model file, nor a model's folder"
-    if inside := _models_in(given):
+    if inside := models_in(given):
         return f"{model}: has no {MANIFEST_NAME}; models in it: {', '.join(inside)}"
     return f"{model}: has no {MANIFEST_NAME}; copy the model's whole folder, or give another"
 
@@ -137,7 +139,7 @@ def model_directories(model: str | Path | None, artifacts: Path) -> list[Path]:
         ModelNotFoundError: There is no model there.
     """
     given = Path(model) if model else artifacts
-    if model and ((given / MANIFEST_NAME).exists() or not _models_in(given)):
+    if model and ((given / MANIFEST_NAME).exists() or not models_in(given)):
         return [model_directory(model, artifacts)]
     return [given / name for name in model_names(given)]
 

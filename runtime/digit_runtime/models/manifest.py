@@ -119,11 +119,9 @@ class Manifest:
         try:
             return cls.from_json(path.read_bytes())
         except FileNotFoundError as error:
-            there = sorted(p.parent.name for p in directory.parent.glob(f"*/{MANIFEST_NAME}"))
-            raise ModelNotFoundError(
-                f"{directory}: has no {MANIFEST_NAME}"
-                + f"; models beside it: {', '.join(there)}" * bool(there)
-            ) from error
+            there = ", ".join(models_in(directory.parent))
+            beside = f"; models beside it: {there}" * bool(there)
+            raise ModelNotFoundError(f"{directory}: has no {MANIFEST_NAME}{beside}") from error
         except OSError as error:
             why = "is a folder" if path.is_dir() else f"cannot be read: {error.strerror}"
             raise ManifestError(f"{path}: {why}") from error
@@ -158,11 +156,7 @@ class Manifest:
 
     def to_json(self) -> str:
         """Return the text of the manifest, the same bytes for the same content."""
-        document: dict[str, Any] = {
-            "schema": SCHEMA,
-            "name": self.name,
-            "contract": self.contract,
-        }
+        document: dict[str, Any] = {"schema": SCHEMA, "name": self.name, "contract": self.contract}
         if self.labels:
             document["labels"] = list(self.labels)
         document |= self.provenance
@@ -203,6 +197,11 @@ class Manifest:
         """Return the files of that format and precision; None means any."""
         files = [file for file in self.files if format in (None, file.format)]
         return [file for file in files if precision in (None, file.precision)]
+
+
+def models_in(folder: Path) -> list[str]:
+    """Return the names of the folders in `folder` that hold a manifest, sorted."""
+    return sorted(manifest.parent.name for manifest in folder.glob(f"*/{MANIFEST_NAME}"))
 
 
 def sha256_of(path: Path) -> str:
