@@ -1,6 +1,7 @@
 """Read a request's body within bounds."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -8,9 +9,9 @@ from typing import Final
 
 from starlette.requests import ClientDisconnect, Request
 
-from digit_runtime.serve.clients import unless_gone, went_away
+from digit_runtime.serve.clients import owner_of, unless_gone, went_away
 from digit_runtime.serve.decoding import Sent, from_image, from_json, from_octets
-from digit_runtime.serve.errors import Refusal, overloaded
+from digit_runtime.serve.errors import Refusal, overloaded, unavailable
 from digit_runtime.serve.limits import Limits
 
 JSON: Final = "application/json"
@@ -26,7 +27,7 @@ class Intake:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._held = 0
+        self._held: Counter[str] = Counter()
         self._threads = ThreadPoolExecutor(limits.decoders, "decoder")
 
     async def digits(self, request: Request) -> Sent:
@@ -51,17 +52,18 @@ class Intake:
             Refusal: Too long, too slow, or more than the memory for all requests holds.
         """
         body = bytearray()
+        owner = owner_of(request.client)
         try:
-            await self._read(request, body)
+            await self._read(request, body, owner)
             yield body
         finally:
-            self._held -= len(body)
+            self._held -= Counter({owner: len(body)})  # Who has none is forgotten.
 
     def close(self) -> None:
         """Give the threads back."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def _read(self, request: Request, body: bytearray) -> None:
+    async def _read(self, request: Request, body: bytearray, owner: str) -> None:
         limits = self._limits
         too_long = Refusal(413, f"a request may have {limits.body_bytes:,} bytes")
         length = request.headers.get("content-length", "")
@@ -71,11 +73,13 @@ class Intake:
             async with asyncio.timeout(limits.seconds):
                 async for chunk in request.stream():
                     body += chunk
-                    self._held += len(chunk)
+                    self._held[owner] += len(chunk)
                     if len(body) > limits.body_bytes:
                         raise too_long
-                    if self._held > limits.held_bytes:
+                    if self._held.total() > limits.held_bytes:
                         raise overloaded()
+                    if self._held[owner] > limits.client_held_bytes:
+                        raise unavailable("too much of yours is waiting; try again")
         except TimeoutError as error:
             raise Refusal(
                 408, f"the request took longer than {limits.seconds:g} s to arrive"

@@ -18,6 +18,8 @@ class Limits:
     """Of one picture: what is longer than that is no picture of a digit."""
     held_bytes: int = 64_000_000
     """Of all bodies that are arriving or being decoded."""
+    client_held_bytes: int = 32_000_000
+    """Of these, those of one client: its pages may be as long as any; see `client_pages`."""
     decoders: int = 2
     """Bodies that are decoded at a time; the largest picture takes some 250 MB meanwhile."""
     readers: int = 2

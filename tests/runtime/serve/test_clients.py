@@ -18,7 +18,7 @@ from digit_runtime.serve.reading import Reader
 from starlette.requests import Request
 
 
-def sending(body: bytes, kind: str, leaves: asyncio.Event) -> Request:
+def sending(body: bytes, kind: str, leaves: asyncio.Event, address: str = "::1") -> Request:
     """Return the request of a client that waits for its answer until `leaves` is set."""
     arriving = [{"type": "http.request", "body": body, "more_body": False}]
 
@@ -29,7 +29,8 @@ def sending(body: bytes, kind: str, leaves: asyncio.Event) -> Request:
         return {"type": "http.disconnect"}
 
     headers = [(b"content-type", kind.encode())]
-    return Request({"type": "http", "method": "POST", "headers": headers}, receive)
+    scope = {"type": "http", "method": "POST", "headers": headers, "client": (address, 1)}
+    return Request(scope, receive)
 
 
 @pytest.mark.parametrize(
@@ -66,6 +67,25 @@ def test_what_its_client_no_longer_waits_for_is_not_decoded(
     asyncio.run(two_clients())
     intake.close()
     assert len(decoded) == 1
+
+
+def test_no_client_takes_the_memory_for_all_bodies() -> None:
+    async def story() -> None:
+        def send(address: str) -> Any:
+            return intake.body(sending(bytes(1000), "image/png", asyncio.Event(), address))
+
+        async with send("192.0.2.1"), send("192.0.2.1"):
+            with pytest.raises(Refusal, match="of yours") as refused:
+                await send("192.0.2.1").__aenter__()
+            assert (refused.value.status, refused.value.headers) == (503, {"Retry-After": "1"})
+            async with send("192.0.2.2"):
+                pass
+        async with send("192.0.2.1"), send("192.0.2.1"):  # It is theirs again.
+            pass
+
+    intake = Intake(Limits(held_bytes=4000, client_held_bytes=2500))
+    asyncio.run(story())
+    intake.close()
 
 
 def test_no_client_takes_the_places_of_all_others(monkeypatch: pytest.MonkeyPatch) -> None:
