@@ -201,26 +201,27 @@ def _in_between(cells: Grey, box: Box, factor: int) -> Grey:
     """Return a value for each pixel of a box from those of the cells around it."""
     if cells.min() == cells.max():
         return np.full([side.stop - side.start for side in box], cells[0, 0])
-    values = cells.astype(np.uint16 if factor <= 128 else np.uint32)
+    values = cells
     for axis, side in enumerate(box):
-        pixels, places, away = _places(side.start, side.stop, factor, cells.shape[axis])
-        weights = (away[:, None] if axis == 0 else away).astype(values.dtype)
-        before, after = (values.take(at, axis).repeat(pixels, axis) for at in places)
+        between, neighbours, away = _places(cells.shape[axis], factor)
+        pixels = np.bincount(between[side], minlength=cells.shape[axis] + 1)
+        before, after = (values.take(at, axis).repeat(pixels, axis) for at in neighbours)
+        weights = away[side, None] if axis == 0 else away[side]
         values = (before * (2 * factor - weights) + after * weights + factor) // (2 * factor)
     return values.astype(np.uint8)
 
 
 @lru_cache(maxsize=64)
 def _places(
-    start: int, stop: int, factor: int, cells: int
-) -> tuple[Indices, tuple[Indices, Indices], Indices]:
-    """Return between which middles of cells pixels lie, along one side.
+    cells: int, factor: int
+) -> tuple[Indices, tuple[Indices, Indices], NDArray[np.unsignedinteger]]:
+    """Return where the pixels of a side lie between the middles of its cells.
 
     Returns:
-        How many pixels lie between one and the next; the cells before and after these; how far
-        each pixel is from the middle before it, in halves of a pixel.
+        How many middles come before each pixel; for each such number, the cells before and
+        after; how far each pixel is from the middle before it, in halves of a pixel.
     """
-    between, away = np.divmod(2 * np.arange(start, stop) + 1 + factor, 2 * factor)
-    pixels = np.bincount(between, minlength=cells + 1)
-    before = np.arange(-1, cells)
-    return pixels, (before.clip(0), (before + 1).clip(None, cells - 1)), away
+    between, away = np.divmod(2 * np.arange(cells * factor) + 1 + factor, 2 * factor)
+    neighbours = np.arange(-1, cells).clip(0), np.arange(cells + 1).clip(None, cells - 1)
+    # The sum of two weighted greys has to fit.
+    return between, neighbours, away.astype(np.uint16 if factor <= 128 else np.uint32)
