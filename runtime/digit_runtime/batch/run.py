@@ -168,13 +168,18 @@ def _score(
     mark = None if settings.address else uuid4().hex
     with last_words(_ENDED, mark) as say, connected(settings.address, cpus, mark) as cpus:
         workers = _workers(cpus, wished, settings.threads, len(todo))
-        # Closed while Ray is there: after an error nothing must go on, or start it again.
-        with closing(score_all(todo, job, model, workers)) as outcomes:
-            try:
-                return workers, _gather(outcomes, todo, records, errors)
-            except DigitError as error:
-                say(f"Error: {one_line(str(error))}\n")
-                raise
+        try:
+            # Closed while Ray is there: after an error nothing must go on, or start it again.
+            with closing(score_all(todo, job, model, workers)) as outcomes:
+                try:
+                    return workers, _gather(outcomes, todo, records, errors)
+                except DigitError as error:
+                    say(f"Error: {one_line(str(error))}\n")
+                    raise
+        except BaseException:
+            # Now, since Ray may end this process when it is to shut down.
+            Folder(job.output, job.run).clean()
+            raise
 
 
 def _workers(cpus: int, wished: int | None, threads: int, parts: int) -> int:

@@ -25,6 +25,13 @@ from digit_runtime.contract import Labels, Pixels
 from .conftest import FORMAT, NEEDS_RAY, answers, errors, numbered, write_parquet
 
 COMMAND = "from digit_runtime.commands.batch import batch; batch()"
+# As Ray's C++ side does now and then when it is to shut down.
+ENDED_BY_RAY = f"""
+import os
+from digit_runtime.batch.ray_cluster import ray
+ray.shutdown = lambda: os._exit(1)
+{COMMAND}
+"""
 SMALL = 100 << 20
 # Ray leaves sockets open, and warns itself of its own plans.
 pytestmark = [
@@ -162,10 +169,12 @@ def test_a_machine_without_an_engine_is_one_line(
     assert not list(Path("out").glob("*.parquet"))
 
 
-def start(folder: Path, artifacts: Path, *arguments: str) -> subprocess.Popen[str]:
+def start(
+    folder: Path, artifacts: Path, *arguments: str, command: str = COMMAND
+) -> subprocess.Popen[str]:
     options = ["--artifacts", str(artifacts), "--json", *FORMAT]
     return subprocess.Popen(
-        [sys.executable, "-c", COMMAND, *arguments, *options],
+        [sys.executable, "-c", command, *arguments, *options],
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -272,9 +281,10 @@ def alive(mark: str) -> dict[int, str]:
     return found
 
 
-@pytest.mark.parametrize("part", [0, 5])
+@pytest.mark.parametrize(("part", "command"), [(0, ENDED_BY_RAY), (5, COMMAND)], ids=["ray", "run"])
 def test_an_output_error_ends_the_run_at_once_and_leaves_nothing_running(
     part: int,
+    command: str,
     artifacts: Path,
     test_digits: tuple[Pixels, Labels],
     tmp_path: Path,
@@ -286,7 +296,7 @@ def test_an_output_error_ends_the_run_at_once_and_leaves_nothing_running(
     blocked = tmp_path / "out" / f"{Part(source, part, 0, 0, 0, None).name}.parquet"
     (blocked / "in the way").mkdir(parents=True)
     arguments = ["digits.npy", "-o", "out", "--model", "mlp", "--workers", "2"]
-    process = start(tmp_path, artifacts, *arguments, "--part-rows", "1000")
+    process = start(tmp_path, artifacts, *arguments, "--part-rows", "1000", command=command)
     assert failure(process).startswith(f"Error: {blocked}: cannot be written: ")
     assert not (tmp_path / "out" / "_unfinished").exists()
     ended(mark)
