@@ -196,11 +196,15 @@ _WITH_COMMAS: Final = _Spellings(b",")
 def _complaint(cell: bytes, cells: list[bytes]) -> str:
     text = bare(cell).decode("utf-8", errors="replace")
     what = repr(text[:20]) if text else "an empty cell"
-    return f"{what} is not a whole number from 0 to 255{_hint(text, list(_floats(cells)))}"
+    return f"{what} is not a whole number from 0 to 255{_hint(text, cells)}"
 
 
-def _hint(text: str, values: list[float]) -> str:
-    if text.isdecimal() or not all(0 <= value <= 255 for value in values):
+def _hint(text: str, cells: list[bytes]) -> str:
+    # Most often this cell alone tells that no scale would help.
+    if text.isdecimal() or not 0 <= next(_floats([text.encode()])) <= 255:
+        return ""
+    values = list(_floats(cells))
+    if not all(0 <= value <= 255 for value in values):
         return ""
     if max(values) <= 1:
         return " (for values from 0 to 1, multiply by 255 and round)"
