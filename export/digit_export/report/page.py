@@ -32,11 +32,8 @@ _COLUMNS: Final = (
 
 def written(folder: Path) -> list[Path]:
     """Return the files that `write` writes."""
-    lists = [
-        folder / model / name
-        for model in models_in(folder)
-        for name in (flips.FLIPS_CSV, flips.FLIPS_PICTURE)
-    ]
+    names = (flips.FLIPS_CSV, flips.FLIPS_PICTURE)
+    lists = [folder / model / name for model in models_in(folder) for name in names]
     return [folder / PAGE_NAME, *lists]
 
 
