@@ -124,10 +124,10 @@ class Folder:
         """
         for pause in _PAUSES_S:
             with suppress(OSError):
-                self._fs.delete_dir_contents(self._temporary, missing_dir_ok=True)
                 self._fs.delete_dir(self._temporary)
-            if self._fs.get_file_info(self._temporary).type == FileType.NotFound:
-                break
+            with suppress(OSError):  # Of a store that is gone, the first error is the one to tell.
+                if self._fs.get_file_info(self._temporary).type == FileType.NotFound:
+                    break
             time.sleep(pause)
         with suppress(OSError):  # It was never made.
             left = FileSelector(f"{self._path}/{_UNFINISHED}", allow_not_found=True)

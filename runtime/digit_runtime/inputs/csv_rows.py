@@ -5,7 +5,6 @@ whole numbers from 0 to 255 in other words: quoted, spaced, ``12.0``, ``1.2e+01`
 """
 
 import re
-from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -201,9 +200,9 @@ def _complaint(cell: bytes, cells: list[bytes]) -> str:
 
 def _hint(text: str, cells: list[bytes]) -> str:
     # Most often this cell alone tells that no scale would help.
-    if text.isdecimal() or not 0 <= next(_floats([text.encode()])) <= 255:
+    if text.isdecimal() or not 0 <= _float(text.encode()) <= 255:
         return ""
-    values = list(_floats(cells))
+    values = list(map(_float, cells))
     if not all(0 <= value <= 255 for value in values):
         return ""
     if max(values) <= 1:
@@ -211,9 +210,8 @@ def _hint(text: str, cells: list[bytes]) -> str:
     return " (round the values)"
 
 
-def _floats(cells: list[bytes]) -> Iterator[float]:
-    for cell in cells:
-        try:
-            yield float(bare(cell))
-        except ValueError:
-            yield -1.0
+def _float(cell: bytes) -> float:
+    try:
+        return float(bare(cell))
+    except ValueError:
+        return -1.0
