@@ -22,7 +22,8 @@ of every file, so there is no preprocessing. N is free.
 {files}
 {notes}
 Accuracy is on {rows}. "Agreement" is how often the file's answer is that of the Keras
-model on the same rows, "difference" the largest one between their probabilities.
+model on the same rows, "difference" the largest one between their probabilities. "Calibration
+error" is how far its highest probabilities are from how often it is right (ECE, 15 bins).
 
 {evaluation}{training}## Intended use and limits
 
@@ -60,7 +61,8 @@ reshaping are part of every file, so there is no preprocessing. N is free.
 {files}
 {notes}
 Accuracy is on {rows}. "Agreement" is how often the file's answer is that of the Keras
-model on the same rows, "difference" the largest one between their probabilities.
+model on the same rows, "difference" the largest one between their probabilities. "Calibration
+error" is how far its highest probabilities are from how often it is right (ECE, 15 bins).
 
 {evaluation}## Data
 

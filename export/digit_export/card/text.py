@@ -79,8 +79,8 @@ def _facts(provenance: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def _table(files: tuple[ModelFile, ...], split: str) -> str:
     lines = [
-        "| file | size kB | accuracy | Keras | agreement | difference |",
-        "|---|--:|--:|--:|--:|--:|",
+        "| file | size kB | accuracy | Keras | agreement | difference | calibration error |",
+        "|---|--:|--:|--:|--:|--:|--:|",
     ]
     for file in files:
         cells = [
@@ -95,12 +95,13 @@ def _table(files: tuple[ModelFile, ...], split: str) -> str:
 def _figures(file: ModelFile, split: str) -> list[str]:
     parity = file.parity.get(split)
     if parity is None:
-        return ["", "", "", ""]
+        return [""] * 5
     return [
         "" if parity.accuracy is None else f"{parity.accuracy:.2%}",
         "" if parity.keras_accuracy is None else f"{parity.keras_accuracy:.2%}",
         f"{parity.agreement:.2%}",
         f"{parity.max_difference:.1e}",
+        "" if parity.ece is None else f"{parity.ece:.2%}",
     ]
 
 

@@ -89,6 +89,16 @@ def test_the_shipped_cards_are_those_of_their_manifests(artifacts: Path) -> None
         assert card == text(Manifest.read(artifacts / name))
 
 
+def test_the_shipped_files_say_how_far_their_probabilities_are_off(artifacts: Path) -> None:
+    for name in ("mlp", "tiny", "cnn"):
+        card = (artifacts / name / "README.md").read_text()
+        for file in Manifest.read(artifacts / name).files:
+            error = file.parity["test"].ece
+            assert error is not None
+            assert error <= 0.005, f"{file.path}: no longer calibrated"
+            assert re.search(rf"\| `{file.path}` \|.*\| {error:.2%} \|\n", card)
+
+
 def test_mistakes_are_one_line(run: Run, copy: Path, rows: list[object]) -> None:
     result = run(command, "--artifacts", copy, "--model", "lenet", *rows)
     assert result.exit_code == 1
