@@ -77,19 +77,20 @@ def write_pixels() -> Callable[..., Path]:
 
 
 @pytest.fixture(scope="session")
-def others_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def others_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Stands for what `digit-data others` fetches: every font is DejaVu, which matplotlib has."""
     import gzip
+    from dataclasses import replace
 
     import matplotlib
-    from digit_train.data import others
-    from digit_train.data.fonts import FONTS
+    from digit_runtime.models.manifest import sha256_of
+    from digit_train.data import fonts, others
     from PIL import Image
 
     folder = tmp_path_factory.mktemp("others")
     (folder / others.FONTS).mkdir()
     dejavu = Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf").read_bytes()
-    for font in FONTS:
+    for font in fonts.FONTS:
         (folder / others.FONTS / f"{font.name}.woff").write_bytes(dejavu)
     ring = np.zeros((8, 8), int)
     ring[1:7, 2:6] = 16
@@ -99,4 +100,10 @@ def others_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for number, name in enumerate(others.PHOTOGRAPHS):
         grey = np.random.default_rng(number).integers(0, 256, (300, 400), np.uint8)
         Image.fromarray(grey).convert("RGB").save(folder / name)
-    return folder
+    with pytest.MonkeyPatch.context() as patch:
+        sha256 = sha256_of(folder / others.FONTS / fonts.file_name(fonts.FONTS[0]))
+        known = tuple(replace(font, sha256=sha256) for font in fonts.FONTS)
+        patch.setattr(fonts, "FONTS", known)
+        for name in (others.DIGITS, *others.PHOTOGRAPHS):
+            patch.setitem(others.SHA256, name, sha256_of(folder / name))
+        yield folder

@@ -14,7 +14,7 @@ from typing import Any, TextIO, TypeVar
 
 import click
 
-from digit_runtime.errors import DigitError
+from digit_runtime.errors import DigitError, first_line
 from digit_runtime.terminal import end_without_output, one_line
 
 T = TypeVar("T")
@@ -85,6 +85,10 @@ class DigitCommand(_Named, click.Command):
         except KeyboardInterrupt:
             click.echo("interrupted", err=True)
             ctx.exit(130)
+        except EOFError as error:
+            # Click takes it for the end of what is typed, of which no command reads any.
+            reason = first_line(error)
+            raise click.ClickException(f"a file ends too early: {one_line(reason)}") from error
         except OSError as error:
             # Click ends a program silently that nobody listens to any more.
             silent = error.errno == errno.EPIPE and (_unread(sys.stdout) or _unread(sys.stderr))

@@ -1,5 +1,6 @@
 """Whatever the standard streams are, a command says in one line what is wrong."""
 
+import gzip
 import os
 import signal
 import subprocess
@@ -9,6 +10,8 @@ from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
+from digit_runtime.commands.command import DigitCommand
 from digit_runtime.commands.outputs import refuse_overwriting
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX shell")
@@ -112,3 +115,14 @@ def test_what_is_read_is_not_written_over(tmp_path: Path) -> None:
     with pytest.raises(click.UsageError, match="-o and --probabilities both name"):
         refuse_overwriting({"-o": other, "--probabilities": tmp_path / "b.csv"}, [])
     refuse_overwriting({"-o": Path(os.devnull), "--probabilities": Path(os.devnull)}, [])
+
+
+def test_a_file_that_ends_too_early_is_one_line_and_no_abort() -> None:
+    @click.command(cls=DigitCommand)
+    def unpack() -> None:
+        gzip.decompress(gzip.compress(b"digits" * 100)[:-12])
+
+    result = CliRunner().invoke(unpack)
+    assert result.exit_code == 1
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("Error: a file ends too early: Compressed file ended")

@@ -1,5 +1,7 @@
 import hashlib
 import io
+import shlex
+import shutil
 import tarfile
 import zipfile
 from collections.abc import Callable, Sequence
@@ -9,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import Result
-from digit_runtime.errors import InputNotFoundError
+from digit_runtime.errors import InputNotFoundError, InputReadError
 from digit_train.commands.data import data as command
 from digit_train.data import fonts, others
 from digit_train.data.sources import SourceError
@@ -92,6 +94,59 @@ def test_small_digits_come_in_mnists_form(others_folder: Path) -> None:
 
 
 def test_what_was_not_fetched_is_named_with_its_remedy(tmp_path: Path) -> None:
+    folder = tmp_path / "two words"
     for read in (others.small_digits, others.photographs, others.fonts_of):
-        with pytest.raises(InputNotFoundError, match="get it by digit-data others"):
-            read(tmp_path)
+        with pytest.raises(InputNotFoundError, match="no such file") as caught:
+            read(folder)
+        assert str(caught.value).endswith(f"digit-data others --out {shlex.quote(str(folder))}")
+
+
+@pytest.mark.parametrize(
+    ("name", "read"),
+    [
+        ("digits.csv.gz", others.small_digits),
+        ("china.jpg", others.photographs),
+        ("fonts/caveat.woff", others.fonts_of),
+    ],
+)
+@pytest.mark.parametrize("length", [0, 30, 2000])
+def test_what_was_cut_is_named_with_its_remedy(
+    name: str,
+    read: Callable[[Path], object],
+    length: int,
+    others_folder: Path,
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "others"
+    shutil.copytree(others_folder, folder)
+    content = (folder / name).read_bytes()
+    (folder / name).write_bytes(content[: min(length, len(content) - 1)])
+    with pytest.raises(
+        InputReadError, match=r"is damaged; digit-data others --out .* again"
+    ) as one:
+        read(folder)
+    assert str(one.value).startswith(f"{folder / name}: ")
+
+
+@pytest.mark.parametrize(
+    ("make", "named"),
+    [
+        (lambda out: out.parent.write_text("a file"), "out"),
+        (lambda out: (out.mkdir(parents=True), (out / "fonts").write_text("")), "out/fonts"),
+        (lambda out: (out / "fonts" / "amatic-sc.woff").mkdir(parents=True), "amatic-sc.woff"),
+        (lambda out: (out / "china.jpg").mkdir(parents=True), "china.jpg"),
+    ],
+)
+def test_a_folder_that_cannot_be_filled_is_told_before_anything_is_fetched(
+    make: Callable[[Path], object],
+    named: str,
+    run: Callable[..., Result],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(fonts, "run_child", lambda *_: pytest.fail("npm was started"))
+    make(tmp_path / "some" / "out")
+    result = run(command, "others", "--out", "some/out")
+    assert result.exit_code == 1, result.output
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("Error: some/out") and named in line

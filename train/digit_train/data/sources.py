@@ -2,16 +2,32 @@
 
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Final
 
-from digit_runtime.errors import DigitError
+from digit_runtime.errors import DigitError, OutputError
 
 _LONGEST_REASON: Final = 200
 
 
 class SourceError(DigitError, RuntimeError):
     """A source cannot give the data; the message says why, without naming the source."""
+
+
+def make_room(folder: Path, names: Iterable[str]) -> None:
+    """Make a folder for files of these names, before anything is downloaded.
+
+    Raises:
+        OutputError: It cannot be made, or a folder has the name of a file.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be made a folder: {error.strerror}") from error
+    for name in names:
+        if (folder / name).is_dir():
+            raise OutputError(f"{folder / name}: is a folder in a file's place; remove it")
 
 
 def run_child(command: Sequence[str], limit_s: float) -> None:

@@ -40,6 +40,7 @@ def strangers(folder: Path, digits: Pixels) -> Strangers:
 
     Raises:
         InputNotFoundError: Something was not fetched.
+        InputReadError: It is damaged.
     """
     random = np.random.default_rng(_SEED)
     fonts = others.fonts_of(folder)
