@@ -43,6 +43,7 @@ def card(model: str, data: Path, labels: Path, others: Path | None, artifacts: P
     """
     from digit_runtime.errors import PixelsError
     from digit_runtime.inputs.kaggle_csv import read_csv, read_labels
+    from digit_runtime.models.exported import exported
     from digit_runtime.models.folder import from_artifacts, model_names
     from digit_runtime.models.manifest import sha256_of
 
@@ -56,7 +57,10 @@ def card(model: str, data: Path, labels: Path, others: Path | None, artifacts: P
             f"digits of other hands; digit-data others --out {beside} fetches what that needs",
             err=True,
         )
-    names = model_names(artifacts) if model == "all" else [from_artifacts(model)]
+    names = [from_artifacts(model)]
+    if model == "all":
+        found = [artifacts / name for name in model_names(artifacts)]
+        names = [one.name for one in exported(found, lambda line: say(f"note: {line}", err=True))]
     refuse_overwriting(
         {"--artifacts": [path for name in names for path in written(artifacts / name)]},
         [data, labels],

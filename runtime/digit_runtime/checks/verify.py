@@ -17,6 +17,7 @@ from digit_runtime.contract import Probabilities
 from digit_runtime.engines.table import ENGINES, engine_for, engines_for
 from digit_runtime.errors import DigitError, ModelNotFoundError, UnsupportedModelError
 from digit_runtime.models.classifier import Classifier
+from digit_runtime.models.exported import no_such_file
 from digit_runtime.models.folder import FoundFile, files_of
 from digit_runtime.models.manifest import Manifest, file_state
 from digit_runtime.models.reference import Golden, described
@@ -162,8 +163,7 @@ def candidates(
             engine_for(engine.format, engine.name)
     files = [file for file in files_of(directory, format) if precision in (None, file.precision)]
     if not files:
-        asked = " ".join(filter(None, (format, precision))) or "exported"
-        raise ModelNotFoundError(f"{directory}: has no {asked} file here")
+        raise no_such_file(directory, format, precision, files_of(directory))
     found: list[Candidate] = []
     for file in files:
         names = [engine.name for engine in engines_for(file.format)]

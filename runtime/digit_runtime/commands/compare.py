@@ -72,6 +72,7 @@ def compare(
     from digit_runtime.comparison import candidates, exam, goals, plot, run
     from digit_runtime.comparison.measured import Plan
     from digit_runtime.models import reference
+    from digit_runtime.models.exported import exported
     from digit_runtime.models.folder import (
         artifacts_folder,
         files_behind,
@@ -81,7 +82,13 @@ def compare(
 
     amount = QUICK if quick else USUAL
     folder = artifacts_folder(artifacts)
-    names = tuple(map(from_artifacts, models)) or tuple(model_names(folder))
+    names = tuple(map(from_artifacts, models)) or tuple(
+        directory.name
+        for directory in exported(
+            [folder / name for name in model_names(folder)],
+            lambda line: say(f"note: {line}", err=True),
+        )
+    )
     files = [file for name in names for file in files_behind(name, folder)]
     refuse_overwriting({"--plot": picture}, [data, labels, baseline, *files])
     chosen = candidates.candidates(names, folder, engines, list(dict.fromkeys(formats)))

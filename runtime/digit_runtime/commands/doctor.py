@@ -38,14 +38,16 @@ def doctor(artifacts: Path | None, as_json: bool) -> None:
     from digit_runtime.checks import doctor as diagnosis
     from digit_runtime.checks.extras import EXTRAS
     from digit_runtime.errors import DigitError
+    from digit_runtime.models.exported import exported
     from digit_runtime.models.folder import artifacts_folder, model_names
 
     machine = device.look()
     folder = artifacts_folder(artifacts)
-    notes = []
+    notes: list[str] = []
     names: list[str] = []
     try:
-        names = model_names(folder)
+        found = exported([folder / name for name in model_names(folder)], notes.append)
+        names = [directory.name for directory in found]
     except DigitError as error:
         notes.append(str(error))
     files = diagnosis.intact_files(folder, names)

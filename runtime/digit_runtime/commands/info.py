@@ -134,6 +134,8 @@ def _text(model: dict[str, Any]) -> str:
     if tools := model.get("tools"):
         facts["tools"] = ", ".join(f"{tool} {version}" for tool, version in tools.items())
     lines = [one_line(f"{key:<12} {value}") for key, value in facts.items()]
+    from digit_runtime.models.exported import export_command
+
     rows = [
         [
             file["path"],
@@ -151,7 +153,8 @@ def _text(model: dict[str, Any]) -> str:
         for file in model["files"]
     ]
     if not rows:
-        return "\n".join([*lines, "", "no exported files yet: run digit-export"])
+        command = export_command(Path(model["folder"]))
+        return "\n".join([*lines, "", f"no exported files yet: {command}"])
     header = ["file", "precision", "size kB", "test accuracy", "agrees with Keras", "state"]
     return "\n".join([*lines, "", table(header, rows, left=2)])
 

@@ -50,17 +50,24 @@ def verify(
     answer. Also checks the hash of every file. Exit status 1 if anything fails.
 
     MODEL is a name under --artifacts or the path of a model directory; without it, all
-    are checked. ./mlp is a path, mlp a name, unless the folder mlp here has a manifest.json.
+    that have such files are checked. ./mlp is a path, mlp a name, unless the folder mlp
+    here has a manifest.json.
     """
     from dataclasses import asdict
 
     from digit_runtime.checks import verify as verification
     from digit_runtime.device import cpu_name
+    from digit_runtime.models.exported import exported
     from digit_runtime.models.reference import golden_rows
 
     folder = artifacts_folder(artifacts)
     directories = [model_directory(name, folder) for name in models]
-    directories = directories or [folder / name for name in model_names(folder)]
+    directories = directories or exported(
+        [folder / name for name in model_names(folder)],
+        lambda line: say(f"note: {line}", err=True),
+        format_,
+        precision,
+    )
     reports = []
     for directory in directories:
         chosen = verification.candidates(directory, format_, precision, engines)

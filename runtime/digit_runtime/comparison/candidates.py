@@ -12,6 +12,7 @@ from digit_runtime.engines.table import ENGINES, engine_for, engines_for
 from digit_runtime.errors import EngineNotInstalledError, ManifestError, ModelNotFoundError
 from digit_runtime.formats.table import FORMATS
 from digit_runtime.measuring.process import ENGINE_PROGRAM
+from digit_runtime.models.exported import export_command, not_exported
 from digit_runtime.models.folder import FoundFile, files_of
 from digit_runtime.models.manifest import Manifest, sha256_of
 
@@ -68,12 +69,17 @@ def candidates(
         ModelNotFoundError: No such model, or a model without exported files.
         EngineNotInstalledError: A named engine is not installed, or none reads any file.
     """
+    for name in names:
+        if line := not_exported(artifacts / name):
+            raise ModelNotFoundError(line)
     wanted = formats or _formats(engines)
     files = [file for name in names for one in wanted for file in files_of(artifacts / name, one)]
     if not files:
         which = f"{' or '.join(formats)} file" if formats else "exported file"
+        kinds: Sequence[str | None] = formats or [None]
+        lines = [export_command(artifacts / name, kind) for name in names for kind in kinds]
         raise ModelNotFoundError(
-            f"{artifacts}: no {which} of {', '.join(names)}; run digit-export first"
+            f"{artifacts}: no {which} of {', '.join(names)} here; to write it: {'; '.join(lines)}"
         )
     for engine in ENGINES:
         if engine.name in engines:

@@ -23,12 +23,13 @@ def load(
     threads: int | None = None,
     artifacts: str | Path | None = None,
 ) -> Classifier:
-    """Load a model by name ("cnn", "mlp") or from a ``.onnx`` or ``.tflite`` file.
+    """Load a model by name ("cnn", "mlp", "tiny") or from a ``.onnx`` or ``.tflite`` file.
 
     Args:
         model: A name under `artifacts`, or a file's path.
         format: "onnx" or "tflite"; None for whichever is faster here.
-        precision: "float32", "float16", "dynamic" or "int8"; None for the smallest there.
+        precision: "float32", "float16", "dynamic" or "int8"; None for the first there is
+            of int8, dynamic, float16 and float32.
         engine: A name in `digit_runtime.engines.table.ENGINES`; "auto" for the fastest of those
             that are installed and work. Where there are several, the first call for a
             file measures them for about a second, in processes of their own, and the

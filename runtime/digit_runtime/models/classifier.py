@@ -17,7 +17,7 @@ from digit_runtime.contract import (
 )
 from digit_runtime.device import usable_cpus
 from digit_runtime.engines.table import engine_for
-from digit_runtime.errors import ContractError, EngineError
+from digit_runtime.errors import ContractError, EngineError, PixelsError
 from digit_runtime.formats import stamp
 from digit_runtime.models.folder import FoundFile
 
@@ -116,7 +116,18 @@ class Classifier:
 
         Args:
             probabilities: From `predict_proba`, float32 ``[N, 10]``.
+
+        Raises:
+            PixelsError: They are something else.
         """
+        if not (
+            isinstance(probabilities, np.ndarray)
+            and probabilities.dtype.kind == "f"
+            and probabilities.shape[1:] == (len(self.labels),)
+        ):
+            raise PixelsError(
+                f"unsure takes what predict_proba returned, float32 [N, {len(self.labels)}]"
+            )
         limit = 0.0 if self.unsure_below is None else self.unsure_below
         low: NDArray[np.bool_] = probabilities.max(axis=1) < limit
         return low

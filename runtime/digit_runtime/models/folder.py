@@ -1,6 +1,7 @@
 """Find a model file: by name through its manifest, or by path."""
 
 import os
+import shlex
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,8 +9,8 @@ from typing import Final
 
 from digit_runtime.contract import DIGITS
 from digit_runtime.errors import DigitError, ModelFileError, ModelNotFoundError
-from digit_runtime.formats.precisions import NAMES as PRECISIONS
 from digit_runtime.formats.table import format_names, format_of
+from digit_runtime.models.exported import no_such_file
 from digit_runtime.models.manifest import (
     MANIFEST_NAME,
     Manifest,
@@ -199,8 +200,9 @@ def find_all(
         if Path(model).suffix in _KERAS_SUFFIXES or (Path(model) / _SAVED_MODEL).is_file():
             here = Path(model).exists()
             raise ModelNotFoundError(
-                f"{model}: is a Keras model; export it first (digit-export --model {model}), then "
-                "give its name, or the path of a .onnx or .tflite file"
+                f"{model}: is a Keras model; export it first (digit-export --model "
+                f"{shlex.quote(str(model))}), then give its name, or the path of a .onnx or "
+                ".tflite file"
                 if here
                 else f"{model}: no such file"
             )
@@ -213,13 +215,7 @@ def find_all(
         )
     wanted = [file for file in files_of(directory, format) if precision in (None, file.precision)]
     if not wanted:
-        present = files_of(directory)
-        have = ", ".join(f"{file.format} {file.precision}" for file in present) or "none"
-        asked = " ".join(filter(None, (format, precision))) or "exported"
-        remedy = f"digit-export --format {format or 'all'} writes it"
-        if precision not in (None, *PRECISIONS):
-            remedy = f"There is no precision {precision!r}: there are {', '.join(PRECISIONS)}"
-        raise ModelNotFoundError(f"{directory}: has no {asked} file; present: {have}. {remedy}")
+        raise no_such_file(directory, format, precision, files_of(directory))
     return wanted
 
 

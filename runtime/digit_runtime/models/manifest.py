@@ -173,10 +173,11 @@ class Manifest:
         entry = self.provenance.get("unsure_below")
         if entry is None:
             return None
-        limit = entry.get("probability") if isinstance(entry, dict) else None
-        if not isinstance(limit, float) or not 0 <= limit <= 1:
+        limit: Any = entry.get("probability") if isinstance(entry, dict) else None
+        # JSON may say 1 for 1.0. Not isinstance: a bool is an int to it.
+        if type(limit) not in (int, float) or not 0 <= limit <= 1:
             raise ManifestError("has an 'unsure_below' without a probability from 0 to 1")
-        return limit
+        return float(limit)
 
     def described(self, key: str) -> ModelFile | None:
         """Return the file that the provenance describes under `key`, such as "reference".

@@ -12,6 +12,7 @@ from digit_runtime.contract import CLASSES, DIGITS, Labels, Pixels, Probabilitie
 from digit_runtime.errors import ManifestError, ModelNotFoundError, PixelsError
 from digit_runtime.inputs.kaggle_csv import read_labels
 from digit_runtime.inputs.open import read_pixels
+from digit_runtime.models.exported import export_command
 from digit_runtime.models.manifest import MANIFEST_NAME, Manifest, ModelFile, read_verified
 
 REFERENCE_NAME = "reference.npz"
@@ -93,7 +94,8 @@ def golden_rows(directory: Path) -> Golden:
     file = described(directory, "reference")
     if file is None:
         raise ModelNotFoundError(
-            f"{directory}: its manifest describes no reference rows; export it again"
+            f"{directory}: its manifest describes no reference rows; to add them: "
+            f"{export_command(directory)}"
         )
     path = directory / file.path
     return read_reference(read_verified(path, file), path)

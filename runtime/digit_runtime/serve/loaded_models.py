@@ -58,7 +58,9 @@ class LoadedModels:
         self._samples: dict[str, bytes] = {}
         folder = artifacts_folder(artifacts)
         self._directories = {name: folder / name for name in model_names(folder)}
-        self._offers = {name: _offer(name, path) for name, path in self._directories.items()}
+        offers = {name: _offer(name, path) for name, path in self._directories.items()}
+        # A model that was not exported yet cannot be asked for.
+        self._offers = {name: offer for name, offer in offers.items() if offer["files"]}
         self.first = self._keep(default, self._load(default))
 
     def offers(self) -> list[dict[str, Any]]:

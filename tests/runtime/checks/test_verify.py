@@ -233,7 +233,7 @@ def test_formats_without_engine_are_told_but_do_not_count(
     ("arguments", "message"),
     [
         (["lenet"], "lenet: has no manifest.json"),
-        (["mlp", "--precision", "float32"], "has no float32 file here"),
+        (["mlp", "--precision", "float32"], "has no float32 file; present: onnx int8"),
         (["mlp", "--format", "tflite", "--engine", "numpy"], "has no file that numpy reads"),
     ],
 )

@@ -244,3 +244,24 @@ def test_a_model_with_a_limit_says_when_it_is_unsure(
     without = load(alone.with_suffix(classifier.path.suffix))
     assert without.unsure_below is None
     assert not without.unsure(probabilities).any()
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        np.zeros((3, 784), np.uint8),
+        np.zeros((3, 784), np.float32),
+        np.zeros((3, 5), np.float32),
+        np.zeros(10, np.float32),
+        np.zeros((1, 3, 10), np.float32),
+        np.zeros((3, 10), bool),
+        [[0.1] * 10],
+        "probabilities",
+    ],
+)
+def test_what_is_no_probabilities_is_never_sure(given: Any, artifacts: Path) -> None:
+    classifier = load("tiny", artifacts=artifacts)
+    with pytest.raises(PixelsError, match=r"unsure takes what predict_proba returned"):
+        classifier.unsure(given)
+    assert classifier.unsure(np.full((2, 10), 0.1)).all()
+    assert classifier.unsure(np.empty((0, 10), np.float32)).shape == (0,)

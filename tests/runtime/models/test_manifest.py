@@ -84,3 +84,15 @@ def test_a_file_is_verified_by_size_and_hash(tmp_path: Path) -> None:
     path.write_bytes(b"abc")
     with pytest.raises(ModelFileError, match="sha256"):
         read_verified(path, FILE)
+
+
+@pytest.mark.parametrize("limit", [0, 1, 0.5])
+def test_a_limit_may_be_a_whole_number(limit: float) -> None:
+    found = Manifest.from_json(changed(unsure_below={"probability": limit})).unsure_below
+    assert (found, type(found)) == (limit, float)
+
+
+@pytest.mark.parametrize("limit", [True, 2, -1, 10**400, "1", None])
+def test_a_limit_is_from_0_to_1(limit: Any) -> None:
+    with pytest.raises(ManifestError, match="without a probability from 0 to 1"):
+        Manifest.from_json(changed(unsure_below={"probability": limit}))

@@ -4,6 +4,7 @@ import asyncio
 import http.client
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,7 @@ from digit_runtime.contract import Labels, Pixels, Probabilities
 from digit_runtime.errors import EngineError
 from digit_runtime.serve import loaded_models
 from digit_runtime.serve.app import create_app
+from digit_runtime.serve.errors import Refusal
 from digit_runtime.serve.limits import Limits
 from digit_runtime.serve.loaded_models import LoadedModels, Wanted
 from starlette.types import Message
@@ -226,3 +229,17 @@ def test_workers_end_with_a_server_that_was_killed(start: Callable[..., Any]) ->
             return False
 
         wait_until(nobody_listens)
+
+
+def test_a_model_that_was_not_exported_is_not_offered(artifacts: Path, tmp_path: Path) -> None:
+    shutil.copytree(artifacts / "mlp", tmp_path / "mlp")
+    (tmp_path / "cnn").mkdir()
+    document = json.loads((artifacts / "cnn" / "manifest.json").read_text())
+    (tmp_path / "cnn" / "manifest.json").write_text(json.dumps(document | {"files": []}))
+    models = LoadedModels(Wanted("mlp", engine="numpy"), tmp_path, 1, Limits())
+    try:
+        assert [offer["model"] for offer in models.offers()] == ["mlp"]
+        with pytest.raises(Refusal, match="no model 'cnn'; there are mlp"):
+            models.wanted({"model": "cnn"})
+    finally:
+        models.close()
