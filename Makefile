@@ -26,6 +26,7 @@ export: .venv/installed data
 # The runtime is used from an environment of its own, which has no TensorFlow.
 predict: .venv-runtime/installed data
 	$(RUNTIME_BIN)/digit-predict data/test.csv --model mlp $(LABELS) -o submission-mlp.csv
+	$(RUNTIME_BIN)/digit-predict data/test.csv --model tiny $(LABELS) -o submission-tiny.csv
 	$(RUNTIME_BIN)/digit-predict data/test.csv --model cnn $(LABELS) -o submission-cnn.csv
 
 compare: .venv-runtime/installed export
@@ -74,7 +75,7 @@ clean:
 
 .venv/installed: pyproject.toml runtime/pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install -q -c constraints.txt -e "./runtime[all]" -e .
+	$(BIN)/python -m pip install -q -c constraints.txt -e "./runtime[all,serve]" -e .
 	touch $@
 
 .venv/developing: .venv/installed
@@ -84,5 +85,5 @@ clean:
 .venv-runtime/installed: runtime/pyproject.toml constraints.txt \
 		$(wildcard runtime/digit_runtime/*.py runtime/digit_runtime/*/*.py artifacts/*/manifest.json)
 	$(PYTHON) -m venv .venv-runtime
-	$(RUNTIME_BIN)/python -m pip install -q -c constraints.txt "./runtime[all]"
+	$(RUNTIME_BIN)/python -m pip install -q -c constraints.txt "./runtime[all,serve]"
 	touch $@
