@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from digit_runtime.contract import DIGITS, Pixels
 from digit_runtime.errors import DigitError, EngineError, ModelFileError
 from digit_runtime.models.manifest import ModelFile, read_verified
+from digit_train.training.folder import ensure_writable
 
 from digit_export.convert.targets import Target, usual
 from digit_export.errors import ConversionError, NotApplicableError
@@ -25,7 +26,7 @@ from digit_export.publish.outcome import (
     UP_TO_DATE,
     Outcome,
 )
-from digit_export.publish.publish import NewFile, ensure_writable, publish
+from digit_export.publish.publish import NewFile, publish
 from digit_export.publish.reference import (
     REFERENCE_NAME,
     REFERENCE_ROWS,

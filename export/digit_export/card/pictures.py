@@ -1,18 +1,17 @@
 """The card's pictures: the confusion matrix and the digits that are hardest to tell."""
 
-from pathlib import Path
+import io
 
 import numpy as np
 from digit_runtime.contract import LABELS, SIDE, Pixels
-from digit_runtime.storage.atomic import writing
 from matplotlib.figure import Figure
 
 from digit_export.card.evaluate import Evaluation
 from digit_export.card.text import SHOWN
 
 
-def draw_confusion(evaluation: Evaluation, path: Path) -> None:
-    """Draw the mistakes only, since the diagonal holds nearly all rows; raises OutputError."""
+def draw_confusion(evaluation: Evaluation) -> bytes:
+    """Return a PNG of the mistakes only, since the diagonal holds nearly all rows."""
     counts = np.zeros((LABELS, LABELS), int)
     np.add.at(counts, (evaluation.labels, evaluation.predicted), 1)
     mistakes = counts - np.diag(np.diag(counts))
@@ -28,11 +27,11 @@ def draw_confusion(evaluation: Evaluation, path: Path) -> None:
                 )
     axes.set(xticks=range(LABELS), yticks=range(LABELS), xlabel="prediction", ylabel="label")
     axes.tick_params(length=0)
-    _save(figure, path)
+    return _png(figure)
 
 
-def draw_hardest(evaluation: Evaluation, pixels: Pixels, path: Path) -> None:
-    """Draw the rows that `Evaluation.hardest` names; raises OutputError."""
+def draw_hardest(evaluation: Evaluation, pixels: Pixels) -> bytes:
+    """Return a PNG of the rows that `Evaluation.hardest` names."""
     columns = round(SHOWN**0.5)
     figure = Figure(figsize=(7.5, 8.6), layout="constrained")
     figure.subplots(columns, columns)
@@ -48,9 +47,10 @@ def draw_hardest(evaluation: Evaluation, pixels: Pixels, path: Path) -> None:
             size=8,
             color="tab:red" if label != digit else "black",
         )
-    _save(figure, path)
+    return _png(figure)
 
 
-def _save(figure: Figure, path: Path) -> None:
-    with writing(path) as stream:
-        figure.savefig(stream, format="png", dpi=110, metadata={"Software": None})
+def _png(figure: Figure) -> bytes:
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", dpi=110, metadata={"Software": None})
+    return picture.getvalue()

@@ -12,8 +12,7 @@ from digit_runtime.models.classifier import Classifier
 from digit_runtime.models.folder import find_all
 from digit_runtime.models.manifest import MANIFEST_NAME, Manifest
 from digit_runtime.models.provenance import read_checked
-from digit_runtime.storage.atomic import writing
-from digit_train.training.folder import locked
+from digit_train.training import folder
 
 from digit_export.card.evaluate import evaluate
 from digit_export.card.pictures import draw_confusion, draw_hardest
@@ -77,7 +76,7 @@ def write(
         figures["strangers"] = stranger_figures.as_json()
     if data_sha256 in _trained_on(manifest):
         figures["training_rows"] = True
-    with locked(directory):
+    with folder.locked(directory):
         # An export may have published more since, or other bytes.
         manifest = read_checked(directory)
         if entry.sha256 not in {file.sha256 for file in manifest.files}:
@@ -85,12 +84,15 @@ def write(
                 f"{directory / entry.path}: was exported anew meanwhile; try again"
             )
         manifest = replace(manifest, provenance={**manifest.provenance, "evaluation": figures})
-        draw_confusion(evaluation, directory / CONFUSION)
-        draw_hardest(evaluation, pixels, directory / HARDEST)
-        with writing(directory / CARD_NAME) as stream:
-            stream.write(text(manifest).encode())
-        with writing(directory / MANIFEST_NAME) as stream:
-            stream.write(manifest.to_json().encode())
+        folder.write(
+            directory,
+            {
+                CONFUSION: draw_confusion(evaluation),
+                HARDEST: draw_hardest(evaluation, pixels),
+                CARD_NAME: text(manifest).encode(),
+                MANIFEST_NAME: manifest.to_json().encode(),
+            },
+        )
     return directory / CARD_NAME
 
 

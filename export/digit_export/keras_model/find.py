@@ -12,6 +12,7 @@ from digit_runtime.errors import ModelNotFoundError
 from digit_runtime.models.folder import is_path as named_by_path
 from digit_runtime.models.manifest import MANIFEST_NAME, Manifest, sha256_of
 from digit_runtime.models.provenance import read_checked
+from digit_train.training.folder import interrupted
 from digit_train.training.keras_files import HDF5_SUFFIXES, damage
 
 from digit_export.errors import KerasModelError
@@ -234,7 +235,13 @@ def _source(path: Path, artifacts: Path) -> Source:
                 f"{directory}: belongs to the {MODEL_NAME} in it; rename {path.name}, or give "
                 "another folder with --artifacts"
             )
-    return Source(path, directory, _recorded(directory))
+    source = Source(path, directory, _recorded(directory))
+    if path.parent == directory and interrupted(directory) and not source.current:
+        raise KerasModelError(
+            f"{path}: is not the model that its {MANIFEST_NAME} describes, and a training there "
+            "has not ended; finish it with digit-train and --resume"
+        )
+    return source
 
 
 def _recorded(directory: Path) -> Manifest | None:

@@ -1,7 +1,6 @@
 """Put exported files into their model directory, so that its manifest is never wrong."""
 
 import hashlib
-import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -10,7 +9,6 @@ from pkgutil import resolve_name
 from typing import Any
 
 from digit_runtime.contract import DIGITS
-from digit_runtime.errors import OutputError
 from digit_runtime.models.manifest import MANIFEST_NAME, Manifest, ModelFile, Parity
 from digit_runtime.storage.atomic import replacing, writing
 from digit_train.training.folder import locked
@@ -56,16 +54,6 @@ def written(source: Source, targets: Sequence[Target]) -> list[Path]:
         source.directory / name
         for name in (*names, REFERENCE_NAME, EVIDENCE_NAME, CARD_NAME, MANIFEST_NAME)
     ]
-
-
-def ensure_writable(directory: Path) -> None:
-    """Raise OutputError now rather than after minutes of work."""
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=directory):
-            pass
-    except OSError as error:
-        raise OutputError(f"{directory}: cannot be written: {error.strerror}") from error
 
 
 def publish(

@@ -63,6 +63,10 @@ class _Training:
     machine: str = ""
     settings: _Settings = _Settings()
 
+    def __post_init__(self) -> None:
+        if self.validation_rows < 0:
+            raise ValueError(f"there are no {self.validation_rows} validation_rows")
+
 
 @dataclass(frozen=True)
 class _Calibration:

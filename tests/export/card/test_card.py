@@ -48,6 +48,19 @@ def test_the_card_says_what_was_measured(run: Run, copy: Path, rows: list[object
         assert (copy / "mlp" / picture).read_bytes().startswith(b"\x89PNG")
 
 
+def test_a_card_that_cannot_be_written_changes_nothing(
+    run: Run, copy: Path, rows: list[object]
+) -> None:
+    (copy / "mlp" / HARDEST).unlink()
+    (copy / "mlp" / HARDEST).mkdir()
+    before = {path: path.read_bytes() for path in (copy / "mlp").iterdir() if path.is_file()}
+    result = run(command, "--artifacts", copy, *rows)
+    assert result.exit_code == 1
+    assert f"{HARDEST}: is a folder" in result.stderr
+    now = {path: path.read_bytes() for path in (copy / "mlp").iterdir() if path.is_file()}
+    assert now == before
+
+
 def test_the_card_says_what_passes_for_a_digit(
     run: Run, artifacts: Path, tmp_path: Path, rows: list[object], others_folder: Path
 ) -> None:

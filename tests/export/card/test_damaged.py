@@ -25,3 +25,13 @@ def test_no_damaged_value_breaks_the_card(value: Any, artifacts: Path, tmp_path:
                 assert str(error).startswith(f"{tmp_path / 'manifest.json'}: ")
                 continue
             assert manifest.name in text(manifest), (key, name)
+
+
+def test_a_negative_number_of_held_out_rows_is_of_the_manifest(
+    artifacts: Path, tmp_path: Path
+) -> None:
+    document = json.loads((artifacts / "mlp" / "manifest.json").read_text())
+    document["training"]["validation_rows"] = -5
+    (tmp_path / "manifest.json").write_text(json.dumps(document))
+    with pytest.raises(ManifestError, match=r"manifest\.json: has a bad 'training': .* -5 "):
+        read_checked(tmp_path)

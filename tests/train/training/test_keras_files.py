@@ -1,6 +1,5 @@
 """What is wrong with a Keras file as a file is told as that, whatever Keras says of it."""
 
-import json
 import os
 import shutil
 import zipfile
@@ -9,9 +8,7 @@ from pathlib import Path
 
 import h5py
 import pytest
-from digit_runtime.errors import ModelFileError
-from digit_train.training.checkpoint import Checkpoint, ResumeError
-from digit_train.training.keras_files import damage, load
+from digit_train.training.keras_files import damage
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -91,16 +88,3 @@ def test_every_cut_is_told(tmp_path_factory: pytest.TempPathFactory, size: int) 
     shutil.copy(WHOLE, path)
     os.truncate(path, size)
     assert str(damage(path)).endswith("; copy, download or save it again") or size == 1
-
-
-def test_a_damaged_checkpoint_is_one_line(tmp_path: Path) -> None:
-    rewritten(tmp_path / "epoch-0001.keras", lambda name, content: content)
-    content = bytearray((tmp_path / "epoch-0001.keras").read_bytes())
-    content[len(content) // 2] ^= 255
-    (tmp_path / "epoch-0001.keras").write_bytes(content)
-    state = {"history": [], "model": "epoch-0001.keras", "identity": {}}
-    (tmp_path / "state.json").write_text(json.dumps(state))
-    with pytest.raises(ModelFileError, match="is damaged: the checksum"):
-        load(tmp_path / "epoch-0001.keras")
-    with pytest.raises(ResumeError, match=r"damaged checkpoint .*; delete it to start anew"):
-        Checkpoint(tmp_path, {}).load()

@@ -1,8 +1,11 @@
 """Going on with a finished model, and what it gets wrong on the rows held out."""
 
 import csv
+import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -11,6 +14,7 @@ from click.testing import Result
 from digit_runtime.contract import Labels, Pixels
 from digit_runtime.models.manifest import Manifest
 from digit_train.commands.train import train
+from digit_train.training import models
 from digit_train.training.held_out import HeldOut
 from digit_train.training.recipes import RECIPES
 
@@ -63,6 +67,59 @@ def test_only_the_same_model_on_the_same_rows_goes_on(
         assert message in result.stderr
 
 
+def provenance(section: str, **values: Any) -> Callable[[Path], object]:
+    def change(folder: Path) -> None:
+        document = json.loads((folder / "manifest.json").read_text())
+        document[section] |= values
+        (folder / "manifest.json").write_text(json.dumps(document))
+
+    return change
+
+
+def rows(change: Callable[[list[str]], list[str]]) -> Callable[[Path], object]:
+    def rewrite(folder: Path) -> None:
+        lines = (folder / "history.csv").read_text().splitlines()
+        (folder / "history.csv").write_text("".join(f"{line}\n" for line in change(lines)))
+
+    return rewrite
+
+
+def test_what_does_not_belong_together_is_not_gone_on_with(
+    run: Run, data: Path, tmp_path: Path
+) -> None:
+    usual = ["--model", "mlp", "--data", data, "--out"]
+    trained = run(train, *usual, "whole", "--recipe", "notebook", "--epochs", 2)
+    assert trained.exit_code == 0, trained.output
+    cnn: Any = models.build("cnn", models.rescaling())
+    cases: list[tuple[Callable[[Path], object], str]] = [
+        (lambda folder: cnn.save(folder / "model.keras"), "model.keras: differs from"),
+        (rows(lambda lines: []), "epochs are not counted from 1"),
+        (rows(lambda lines: lines[:1]), "epochs are not counted from 1"),
+        (rows(lambda lines: lines[:2]), "has 1 epoch, its manifest says 2"),
+        (rows(lambda lines: [*lines, f"3,{lines[2][2:]}"]), "has 3 epochs"),
+        (rows(lambda lines: [*lines[:2], "2" + ",nan" * 7]), "holds what is no number"),
+        (provenance("training", epochs=0), "epochs"),
+        (provenance("training", epochs=-3, more_epochs=[-5]), "epochs"),
+        (provenance("training", epochs=2, more_epochs=[-2, 3]), "epochs"),
+        (provenance("training", epochs=10**9), "has 2 epochs, its manifest says 1,000,000,000"),
+        (provenance("training", epochs=1e308), "training.epochs"),
+        (provenance("training", seed=-1), "seed"),
+        (provenance("training", seed=10**12), "seed"),
+        (provenance("training", logit_gain=0), "logit_gain"),
+        (provenance("training", logit_gain="nan"), "logit_gain"),
+        (provenance("training", recipe="edges"), "has no recipe edges"),
+    ]
+    for number, (change, said) in enumerate(cases):
+        folder = Path(shutil.copytree("whole", f"copy{number}"))
+        change(folder)
+        before = {path: path.read_bytes() for path in folder.iterdir()}
+        result = run(train, *usual, folder, "--more-epochs", 1)
+        assert result.exit_code == 1, result.output
+        assert said in result.stderr
+        assert result.stderr.startswith(f"Error: {folder}")
+        assert {path: path.read_bytes() for path in folder.iterdir()} == before
+
+
 def test_what_follows_a_one_cycle_schedule_rises_to_a_tenth() -> None:
     recipe = RECIPES["edge", "mlp"].followed_by(2, 3)
     assert [phase.epochs for phase in recipe.phases[-2:]] == [2, 3]
@@ -72,17 +129,16 @@ def test_what_follows_a_one_cycle_schedule_rises_to_a_tenth() -> None:
     assert constant.phases[-1].learning_rate == constant.phases[0].learning_rate
 
 
-def test_the_hardest_rows_come_first(digits: tuple[Pixels, Labels], tmp_path: Path) -> None:
+def test_the_hardest_rows_come_first(digits: tuple[Pixels, Labels]) -> None:
     probabilities = np.full((4, 10), 0.01, np.float32)
     labels = np.array([3, 1, 4, 1], np.uint8)
     for row, (digit, share) in enumerate([(3, 0.9), (7, 0.8), (4, 0.6), (1, 0.7)]):
         probabilities[row, digit] = share
     held_out = HeldOut(101, digits[0][:4], labels, probabilities)
-    held_out.write(tmp_path)
-    with (tmp_path / "held-out.csv").open() as stream:
-        rows = list(csv.DictReader(stream))
+    files = held_out.files()
+    rows = list(csv.DictReader(files["held-out.csv"].decode().splitlines()))
     assert [row["row"] for row in rows] == ["102", "103", "104", "101"]
     first = {"row": "102", "label": "1", "predicted": "7", "p_label": "0.0100"}
     assert rows[0] == first | {"p_predicted": "0.8000"}
     assert (held_out.score.correct, held_out.score.rows) == (3, 4)
-    assert (tmp_path / "held-out.png").read_bytes().startswith(b"\x89PNG")
+    assert files["held-out.png"].startswith(b"\x89PNG")

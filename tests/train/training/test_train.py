@@ -39,6 +39,13 @@ def data(
     return write_pixels(folder / "train.csv", digits[0][:3000], digits[1][:3000])
 
 
+def test_the_next_command_can_be_pasted_whatever_the_names(run: Run, data: Path) -> None:
+    options = ["--recipe", "notebook", "--epochs", 1, "--out", "we ird $(touch x)"]
+    result = run(train, "--model", "mlp", "--data", data, *options)
+    assert result.exit_code == 0, result.output
+    assert "digit-export --model 'we ird $(touch x)/model.keras' --data" in result.stdout
+
+
 def test_a_model_directory_is_made(run: Run, data: Path, digits: tuple[Pixels, Labels]) -> None:
     options = ["--recipe", "notebook", "--epochs", 8, "--out", "mlp"]
     result = run(train, "--model", "mlp", "--data", data, *options)
@@ -148,6 +155,16 @@ def test_an_interrupted_training_is_neither_lost_nor_mistaken(run: Run, data: Pa
     assert "another seed" in other.stderr
 
 
+def test_bad_test_rows_beside_are_told_before_the_first_epoch(run: Run, data: Path) -> None:
+    for name in ("train.csv", "test.csv"):
+        Path(name).write_bytes((data.parent / name).read_bytes())
+    Path("test_labels.csv").write_text("ImageId,Label\n1,3\n")
+    result = run(train, "--model", "mlp", "--data", "train.csv", "--out", "out")
+    assert result.exit_code == 1
+    assert result.stderr == "Error: test_labels.csv: has 1 label, test.csv has 500 rows\n"
+    assert not Path("out").exists()
+
+
 def test_nothing_to_resume_is_one_line(run: Run, data: Path) -> None:
     result = run(train, "--model", "mlp", "--data", data, "--out", "out", "--resume")
     assert result.exit_code == 1
@@ -176,6 +193,7 @@ def test_a_diverging_training_stops_with_its_reason(
         (lambda lines: [*lines[:5], lines[5] + ",1"], "row 5 has 786 columns"),
         (lambda lines: [line.split(",", 1)[1] for line in lines if line], "has no label column"),
         (lambda lines: lines[:2], "too few to train"),
+        (lambda lines: [lines[0], *lines[1:2] * 40], "has rows of the digit 8 only"),
     ],
 )
 def test_bad_data_is_named_by_row_and_column(
@@ -184,6 +202,7 @@ def test_bad_data_is_named_by_row_and_column(
     Path("bad.csv").write_text("\n".join(change(data.read_text().split("\n"))))
     result = run(train, "--model", "mlp", "--data", "bad.csv", "--out", "out")
     assert result.exit_code == 1
+    assert "bad.csv: has 1 row, " in result.stderr or "too few" not in message
     assert "bad.csv: " in result.stderr
     assert message in result.stderr
     assert not Path("out").exists()

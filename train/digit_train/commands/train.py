@@ -1,7 +1,8 @@
 """The `digit-train` command."""
 
 import os
-from collections.abc import Callable
+import shlex
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 @click.command(
     cls=DigitCommand,
-    epilog="Example:  digit-train --model mlp --data data/train.csv --out artifacts/mlp",
+    epilog="Example:  digit-train --model mlp --data data/train.csv --out runs/mlp",
 )
 @click.option(
     "--model",
@@ -83,18 +84,29 @@ def train(
     The rows held out are scored: accuracy, confusions, and in held-out.csv and held-out.png
     those that were hardest.
     """
-    from digit_train.training.folder import holds_model, listed, written
+    from digit_train.training.folder import (
+        claimed,
+        holds_model,
+        interrupted,
+        listed,
+        read_of_teacher,
+        written,
+    )
 
     out = out or Path("artifacts") / model
-    refuse_overwriting({"--out": [out, *written(out)]}, [data, teacher])
+    read = read_of_teacher(teacher) if teacher else []
+    refuse_overwriting({"--out": [out, *written(out)]}, [data, *read])
+    if model == "teacher":
+        _refuse(
+            ctx,
+            ("recipe", "seed", "resume", "replace", "more_epochs"),
+            "a teacher's members have recipes and seeds of their own, and it goes on by itself",
+        )
     if more_epochs:
-        _refuse_beside_more_epochs(ctx)
-        replace = replace or not listed(out)
-    # Who resumes was asked when the training began.
-    if holds_model(out) and not (replace or resume or (out / "checkpoint").exists()):
-        raise click.UsageError(
-            f"{out}: holds a model, with all that was made of it; add --replace to train another "
-            "in its place, or give a new folder with --out"
+        _refuse(
+            ctx,
+            ("recipe", "epochs", "seed"),
+            "--more-epochs goes on by the model's own recipe and seed",
         )
     recipe = recipe or ("distilled" if teacher else "edge")
     from digit_train.training.recipes import RECIPES
@@ -103,6 +115,14 @@ def train(
         raise click.UsageError(f"the {model} has no recipe {recipe}")
     if teacher and (model == "teacher" or not RECIPES[recipe, model].taught):
         raise click.UsageError("--teacher is for the recipe distilled of tiny, mlp and cnn")
+    ctx.with_resource(claimed(out))
+    # Who resumes was asked when the training began.
+    replace = replace or resume or interrupted(out) or bool(more_epochs and not listed(out))
+    if holds_model(out) and not replace:
+        add = "" if model == "teacher" else "add --replace to train another in its place, or "
+        raise click.UsageError(
+            f"{out}: holds a model, with all that was made of it; {add}give a new folder with --out"
+        )
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     # What TensorFlow says of CPUs and GPUs before it reads that setting tells nobody anything.
     with native_stderr_silenced():
@@ -123,7 +143,7 @@ def train(
     if model == "teacher":
         _teach(data, out, epochs, report)
         return
-    finished = _finished(model, out) if more_epochs else None
+    finished = _finished(model, out, teacher) if more_epochs else None
     manifest = run.train(
         model, data, out, recipe, more_epochs or epochs, seed, resume, report, finished, teacher
     )
@@ -137,7 +157,7 @@ def train(
         click.echo(f"test accuracy        {training['test_accuracy']:.4%}")
     wall, cpu = duration(training["wall_s"]), duration(training["cpu_s"])
     click.echo(f"training time        {wall} ({cpu} of CPU time)")
-    say(f"next                 digit-export --model {out / 'model.keras'} --data {data}")
+    _say_next("digit-export", "--model", out / "model.keras", "--data", data)
 
 
 def _teach(data: Path, out: Path, epochs: int | None, report: Callable[["Epoch"], None]) -> None:
@@ -147,23 +167,27 @@ def _teach(data: Path, out: Path, epochs: int | None, report: Callable[["Epoch"]
     found = teach(data, out, data.parent / FOLDER, epochs, partial(say, err=True), report)
     say(f"teacher              {out}")
     click.echo(f"validation accuracy  {found['validation_accuracy']:.2%}")
-    say(f"next                 digit-train --model tiny --data {data} --teacher {out}")
+    _say_next("digit-train", "--model", "tiny", "--data", data, "--teacher", out)
 
 
-def _refuse_beside_more_epochs(ctx: click.Context) -> None:
-    for name in ("recipe", "epochs", "seed"):
+def _say_next(*command: str | Path) -> None:
+    say(f"next                 {shlex.join(map(str, command))}")
+
+
+def _refuse(ctx: click.Context, names: Sequence[str], reason: str) -> None:
+    for name in names:
         if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
-            raise click.UsageError(
-                f"--more-epochs goes on by the model's own recipe and seed: leave out --{name}"
-            )
+            raise click.UsageError(f"{reason}: leave out --{name.replace('_', '-')}")
 
 
-def _finished(model: str, out: Path) -> "Finished":
+def _finished(model: str, out: Path, teacher: Path | None) -> "Finished":
     from digit_train.training.finished import Finished
 
     finished = Finished.read(out)
     if finished.model != model:
         raise click.UsageError(f"{out}: holds the {finished.model}, not the {model}")
+    if teacher and not finished.recipe(1).taught:
+        raise click.UsageError(f"{out}: its {model} learnt without a teacher: leave out --teacher")
     return finished
 
 

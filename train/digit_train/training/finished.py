@@ -2,15 +2,55 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import keras
-from digit_runtime.errors import ManifestError, ModelNotFoundError, PixelsError, first_line
+from digit_runtime.errors import (
+    ManifestError,
+    ModelDamagedError,
+    ModelNotFoundError,
+    PixelsError,
+    first_line,
+)
 from digit_runtime.models.manifest import MANIFEST_NAME, Manifest, sha256_of
+from digit_runtime.storage.records import RecordError, build
+from digit_runtime.terminal import plural
 
 from digit_train.training import history, keras_files, temperature
 from digit_train.training.recipe import Recipe
 from digit_train.training.recipes import RECIPES
+
+
+@dataclass(frozen=True)
+class _File:
+    sha256: str
+
+
+@dataclass(frozen=True)
+class _Training:
+    recipe: str
+    seed: int
+    epochs: int
+    data: _File
+    more_epochs: tuple[int, ...] = ()
+    logit_gain: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.seed <= 100_000:
+            raise ValueError(f"no seed is {self.seed}")
+        if min(self.first, *self.more_epochs, 1) < 1:
+            raise ValueError("a number of epochs is less than 1")
+        if not temperature.LEAST <= self.logit_gain <= temperature.MOST:
+            raise ValueError(f"no logit_gain is {self.logit_gain}")
+
+    @property
+    def first(self) -> int:
+        return self.epochs - sum(self.more_epochs)
+
+
+@dataclass(frozen=True)
+class _Provenance:
+    model: _File
+    training: _Training
 
 
 @dataclass(frozen=True)
@@ -29,6 +69,7 @@ class Finished:
     first: int
     added: tuple[int, ...]
     data_sha256: str
+    model_sha256: str
     logit_gain: float = 1.0
     """What its logits were multiplied by when it was calibrated; training knows nothing of it."""
 
@@ -41,25 +82,27 @@ class Finished:
             ManifestError: Its manifest is damaged, or is not one of digit-train's.
         """
         manifest = Manifest.read(folder)
-        training: Any = manifest.provenance.get("training")
         try:
-            added = tuple(map(int, training.get("more_epochs", ())))
-            found = cls(
-                folder,
-                manifest.name,
-                str(training["recipe"]),
-                int(training["seed"]),
-                int(training["epochs"]) - sum(added),
-                added,
-                str(training["data"]["sha256"]),
-                float(training.get("logit_gain", 1.0)),
-            )
-            found.recipe(1)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            told = build(_Provenance, dict(manifest.provenance))
+            if (told.training.recipe, manifest.name) not in RECIPES:
+                raise RecordError(f"the {manifest.name} has no recipe {told.training.recipe}")
+        except RecordError as error:
             raise ManifestError(
-                f"{folder / MANIFEST_NAME}: tells of no training that digit-train could go on with"
+                f"{folder / MANIFEST_NAME}: tells of no training that digit-train could go on "
+                f"with: {error}"
             ) from error
-        return found
+        training = told.training
+        return cls(
+            folder,
+            manifest.name,
+            training.recipe,
+            training.seed,
+            training.first,
+            training.more_epochs,
+            training.data.sha256,
+            told.model.sha256,
+            training.logit_gain,
+        )
 
     def recipe(self, more: int) -> Recipe:
         """Return the recipe from the first epoch to the last of `more` new ones."""
@@ -82,14 +125,25 @@ class Finished:
         """Return the network and its history.
 
         Raises:
-            ModelFileError: Its model.keras is missing or damaged.
+            ModelFileError: Its model.keras is missing, damaged or another one.
             ModelNotFoundError: So is its history.
         """
-        model = keras_files.load(self.folder / "model.keras")
+        file, rows = self.folder / "model.keras", self.folder / "history.csv"
+        model = keras_files.load(file)
+        if sha256_of(file) != self.model_sha256:
+            raise ModelDamagedError(
+                f"{file}: differs from the file its manifest describes (sha256); copy it again"
+            )
         try:
-            temperature.apply(model, 1 / self.logit_gain)
-            return model, history.read_csv(self.folder / "history.csv")
-        except (OSError, ValueError, TypeError) as error:
+            epochs = history.read_csv(rows)
+        except (OSError, ValueError) as error:
             raise ModelNotFoundError(
                 f"{self.folder}: cannot be gone on with: {first_line(error)}"
             ) from error
+        if len(epochs) != (told := self.first + sum(self.added)):
+            raise ModelNotFoundError(
+                f"{rows}: has {plural(len(epochs), 'epoch')}, its manifest says {told:,}; copy "
+                "it again"
+            )
+        temperature.apply(model, 1 / self.logit_gain)
+        return model, epochs

@@ -94,6 +94,7 @@ def fit(
             ).history
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
         val_loss, val_accuracy = model.evaluate(validation, verbose=0)
+        _check(val_loss, f"epoch {epoch}, on the validation rows")
         history.append(
             Epoch(
                 epoch,
@@ -150,9 +151,9 @@ class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         self.advance(1)
-        loss = (logs or {}).get("loss", 0.0)
-        if not math.isfinite(loss):
-            raise TrainingError(
-                f"the loss became {loss} in epoch {self.epoch}, batch {batch + 1}: "
-                "lower the recipe's learning rate"
-            )
+        _check((logs or {}).get("loss", 0.0), f"epoch {self.epoch}, batch {batch + 1}")
+
+
+def _check(loss: float, place: str) -> None:
+    if not math.isfinite(loss):
+        raise TrainingError(f"the loss became {loss} in {place}: lower the recipe's learning rate")

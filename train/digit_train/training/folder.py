@@ -1,16 +1,24 @@
 """The folder of a model: one writer at a time, and nothing of an older model left in it."""
 
+import os
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 from digit_runtime.errors import DigitError, OutputError
 from digit_runtime.models.manifest import MANIFEST_NAME, Manifest
+from digit_runtime.storage.atomic import replacing
+from digit_runtime.storage.owning import owned
 from filelock import FileLock, Timeout
+
+from digit_train.training.recipes import MEMBERS
 
 # Publishing takes seconds; whoever holds the lock longer than this hangs.
 PATIENCE_S: Final = 600
+CHECKPOINT: Final = "checkpoint"
+STATE: Final = "state.json"
 # What digit-export and digit-card make of a model, beside the files that its manifest lists.
 _MADE_OF_IT: Final = (
     "README.md",
@@ -63,6 +71,59 @@ def locked(folder: Path) -> Iterator[None]:
         lock.release()
 
 
+@contextmanager
+def claimed(folder: Path) -> Iterator[None]:
+    """Keep other trainings out of a folder, which is made; if it stays empty, it goes again.
+
+    Raises:
+        OutputError: Another training is writing there, or nothing can be written.
+    """
+    checkpoint, made = folder / CHECKPOINT, not folder.exists()
+    ensure_writable(checkpoint)
+    with owned(folder) as alone:
+        if alone is False:
+            raise OutputError(
+                f"{folder}: another training is writing there; wait for it, or give another "
+                "folder with --out"
+            )
+        try:
+            yield
+        finally:
+            for path in (checkpoint, folder) if made else (checkpoint,):
+                with suppress(OSError):
+                    path.rmdir()
+
+
+def ensure_writable(folder: Path) -> None:
+    """Raise OutputError now rather than after minutes of work."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be written: {error.strerror}") from error
+
+
+def write(folder: Path, contents: dict[str, bytes]) -> None:
+    """Write files, all of them before the first is renamed to its place; the last is so last.
+
+    Raises:
+        OutputError: One cannot be written. Nothing has changed then.
+    """
+    with ExitStack() as stack:
+        # What is entered first is left last.
+        for name, content in reversed(contents.items()):
+            with stack.enter_context(replacing(folder / name)).open("wb") as stream:
+                stream.write(content)
+                stream.flush()
+                os.fsync(stream.fileno())
+
+
+def interrupted(folder: Path) -> bool:
+    """Return whether a training was interrupted there after at least one epoch."""
+    return (folder / CHECKPOINT / STATE).exists()
+
+
 def holds_model(folder: Path) -> bool:
     """Return whether a complete model lies there, which a training would replace."""
     return (folder / MANIFEST_NAME).exists()
@@ -80,6 +141,19 @@ def listed(folder: Path) -> list[Path]:
 def written(folder: Path) -> list[Path]:
     """Return the files that a training writes into a folder or, of an older model, removes."""
     return [folder / name for name in _TRAINED] + listed(folder)
+
+
+def read_of_teacher(folder: Path) -> list[Path]:
+    """Return what a training reads of a teacher's folder, which it must not write over."""
+    members = [folder / member.name for member in MEMBERS]
+    lessons = folder / "lessons"
+    return [
+        folder,
+        *members,
+        *(member / "model.keras" for member in members),
+        lessons,
+        *lessons.glob("*"),
+    ]
 
 
 def remove(files: list[Path]) -> None:

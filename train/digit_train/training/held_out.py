@@ -4,13 +4,11 @@ import csv
 import io
 import math
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from digit_runtime.contract import SIDE, Labels, Pixels, Probabilities
 from digit_runtime.predicting.score import Score, score
-from digit_runtime.storage.atomic import writing
 
 CSV_NAME: Final = "held-out.csv"
 PICTURE_NAME: Final = "held-out.png"
@@ -73,12 +71,8 @@ class HeldOut:
         order: list[int] = np.argsort(self._given(), kind="stable")[:count].tolist()
         return order
 
-    def write(self, folder: Path) -> None:
-        """Write the hardest rows as ``held-out.csv`` and the first of them as ``held-out.png``.
-
-        Raises:
-            OutputError: A file cannot be written.
-        """
+    def files(self) -> dict[str, bytes]:
+        """Return the hardest rows as ``held-out.csv``, the first of them as ``held-out.png``."""
         text, given, predicted = io.StringIO(newline=""), self._given(), self.predicted
         rows = csv.writer(text, lineterminator="\n")
         rows.writerow(["row", "label", "predicted", "p_label", "p_predicted"])
@@ -88,15 +82,13 @@ class HeldOut:
             rows.writerow(
                 [self.first_row + row, self.labels[row], digit, *(f"{p:.4f}" for p in shares)]
             )
-        with writing(folder / CSV_NAME) as stream:
-            stream.write(text.getvalue().encode())
-        self._draw(folder / PICTURE_NAME)
+        return {CSV_NAME: text.getvalue().encode(), PICTURE_NAME: self._picture()}
 
     def _given(self) -> Probabilities:
         given: Probabilities = self.probabilities[np.arange(len(self.labels)), self.labels]
         return given
 
-    def _draw(self, path: Path) -> None:
+    def _picture(self) -> bytes:
         from matplotlib.figure import Figure
 
         shown, predicted = self.hardest(_DRAWN), self.predicted
@@ -114,5 +106,6 @@ class HeldOut:
                 size=8,
                 color="tab:red" if label != digit else "black",
             )
-        with writing(path) as stream:
-            figure.savefig(stream, format="png", dpi=110, metadata={"Software": None})
+        picture = io.BytesIO()
+        figure.savefig(picture, format="png", dpi=110, metadata={"Software": None})
+        return picture.getvalue()

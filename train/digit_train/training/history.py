@@ -4,13 +4,12 @@ import csv
 import io
 import math
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from digit_runtime.contract import LABELS
-from digit_runtime.storage.atomic import replacing, writing
 
 
 @dataclass(frozen=True)
@@ -27,38 +26,43 @@ class Epoch:
     cpu_s: float
 
 
-def write_csv(history: list[Epoch], path: Path) -> None:
-    """Write one row per epoch.
-
-    Raises:
-        OutputError: The file cannot be written.
-    """
+def to_csv(history: list[Epoch]) -> bytes:
+    """Return a CSV file with one row per epoch."""
     text = io.StringIO(newline="")
     rows = csv.DictWriter(text, [field.name for field in fields(Epoch)], lineterminator="\n")
     rows.writeheader()
     rows.writerows(
         {key: round(value, 6) for key, value in asdict(epoch).items()} for epoch in history
     )
-    with writing(path) as stream:
-        stream.write(text.getvalue().encode())
+    return text.getvalue().encode()
 
 
 def read_csv(path: Path) -> list[Epoch]:
-    """Read what `write_csv` wrote.
+    """Read what `to_csv` wrote.
 
     Raises:
         OSError: There is no such file, or it cannot be read.
         ValueError: It holds something else.
     """
-    with path.open(encoding="utf-8", newline="") as stream:
-        rows = list(csv.DictReader(stream))
     try:
-        return [
-            Epoch(int(row.pop("epoch")), **{key: float(value) for key, value in row.items()})
-            for row in rows
-        ]
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"{path}: is not a history of digit-train") from error
+        with path.open(encoding="utf-8", newline="") as stream:
+            history = [
+                Epoch(int(row.pop("epoch")), **{key: float(value) for key, value in row.items()})
+                for row in csv.DictReader(stream)
+            ]
+        check(history)
+    except (KeyError, TypeError, ValueError, csv.Error) as error:
+        raise ValueError(f"{path}: is not a history of digit-train: {error}") from error
+    return history
+
+
+def check(history: Sequence[Epoch]) -> None:
+    """Raise ValueError if its epochs are not counted from 1, or hold what is no number."""
+    if not history or any(epoch.epoch != row for row, epoch in enumerate(history, 1)):
+        raise ValueError("its epochs are not counted from 1")
+    for epoch in history:
+        if not all(map(math.isfinite, asdict(epoch).values())):
+            raise ValueError(f"epoch {epoch.epoch} holds what is no number")
 
 
 def least_loss(smoothing: float) -> float:
@@ -90,7 +94,7 @@ def reading(settings: Mapping[str, Any]) -> str:
     return "; ".join(notes)
 
 
-def draw(history: list[Epoch], path: Path, title: str, settings: Mapping[str, Any]) -> None:
+def draw(history: list[Epoch], title: str, settings: Mapping[str, Any]) -> bytes:
     """Draw loss and error rate over the epochs, training and validation, as a PNG.
 
     The error rate has a logarithmic axis: on digits nearly all of the story lies
@@ -98,12 +102,8 @@ def draw(history: list[Epoch], path: Path, title: str, settings: Mapping[str, An
 
     Args:
         history: The epochs.
-        path: Of the PNG.
         title: The picture's.
         settings: The recipe's, for the line that says how to read the curves.
-
-    Raises:
-        OutputError: The file cannot be written.
     """
     from matplotlib.figure import Figure
     from matplotlib.ticker import LogFormatter, LogLocator
@@ -133,5 +133,6 @@ def draw(history: list[Epoch], path: Path, title: str, settings: Mapping[str, An
         axes.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(0.7, 0.4)))
         axes.grid(alpha=0.3, which="both")
     left.legend()
-    with replacing(path) as fresh:
-        figure.savefig(fresh, format="png", dpi=120)
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", dpi=120)
+    return picture.getvalue()

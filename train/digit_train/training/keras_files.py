@@ -7,12 +7,13 @@ and JSON raise.
 import io
 import json
 import re
+import tempfile
 import zipfile
 import zlib
 from pathlib import Path
 from typing import Any, Final
 
-from digit_runtime.errors import ModelFileError, first_line
+from digit_runtime.errors import ModelFileError, OutputError, first_line
 from digit_runtime.inputs.sniff import HEAD, ZIP, kind_of
 
 HDF5_SUFFIXES: Final = (".h5", ".hdf5")
@@ -37,6 +38,22 @@ def load(path: Path) -> Any:
     except Exception as error:  # Whatever zip, HDF5, JSON or Keras raises.
         reason = damage(path) or f"cannot be read: {first_line(error)}"
         raise ModelFileError(f"{path}: {reason}") from error
+
+
+def to_bytes(model: Any) -> bytes:
+    """Return what a ``.keras`` file of the model holds.
+
+    Raises:
+        OutputError: The folder for temporary files cannot be written; Keras writes by name only.
+    """
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "model.keras")
+            model.save(path)
+            return path.read_bytes()
+    except OSError as error:
+        place = tempfile.gettempdir()
+        raise OutputError(f"{place}: cannot be written: {error.strerror or error}") from error
 
 
 def damage(path: Path) -> str | None:

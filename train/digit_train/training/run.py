@@ -1,5 +1,6 @@
 """From a training CSV to a model directory: the story that `digit-train` tells."""
 
+import shlex
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -11,11 +12,13 @@ from digit_runtime.device import cpu_name, usable_cpus
 from digit_runtime.errors import InputNotFoundError, PixelsError
 from digit_runtime.inputs.kaggle_csv import read_csv, read_labels
 from digit_runtime.models.manifest import Manifest, sha256_of
+from digit_runtime.terminal import plural
 
 from digit_train.outliers.sketches.draw import for_development
 from digit_train.training import fit, history, models, temperature
 from digit_train.training.checkpoint import Checkpoint, ResumeError
 from digit_train.training.finished import Finished
+from digit_train.training.folder import CHECKPOINT, interrupted
 from digit_train.training.held_out import HeldOut
 from digit_train.training.publish import publish
 from digit_train.training.recipes import RECIPES
@@ -70,7 +73,11 @@ def train(
     if labels is None:
         raise PixelsError(f"{data}: has no label column; training needs train.csv")
     if fit.split(recipe, len(pixels)) in (0, len(pixels)):
-        raise PixelsError(f"{data}: has {len(pixels)} rows, too few to train and validate")
+        raise PixelsError(
+            f"{data}: has {plural(len(pixels), 'row')}, too few to train and validate"
+        )
+    if (labels == labels[0]).all():
+        raise PixelsError(f"{data}: has rows of the digit {labels[0]} only; give others, too")
     identity = {
         "model": name,
         "recipe": recipe_name,
@@ -79,13 +86,15 @@ def train(
         "data": {"file": data.name, "sha256": sha256_of(data), "rows": len(pixels)},
         "teacher": taught_by.describe() if taught_by else None,
     }
-    checkpoint = Checkpoint(out / "checkpoint", identity)
-    if checkpoint.exists() and not resume:
+    checkpoint = Checkpoint(out / CHECKPOINT, identity)
+    if interrupted(out) and not resume:
         raise ResumeError(
             f"{checkpoint.folder}: holds an interrupted training; add --resume to continue it, "
             "or delete that folder to start anew"
         )
-    start = finished.load() if finished else None
+    test = test_rows(data.parent)
+    # What is resumed goes on from its checkpoint.
+    start = finished.load() if finished and not resume else None
     model, epochs_done = fit.fit(
         name, recipe, pixels, labels, seed, checkpoint, resume, report, start, taught_by
     )
@@ -107,7 +116,7 @@ def train(
         "validation_accuracy": epochs_done[-1].val_accuracy,
         "held_out": held_out.as_json(),
         **({"sketches_passing": _sketches_passing(model, held_out)} if recipe.sketched else {}),
-        "test_accuracy": test_accuracy(model, data.parent),
+        "test_accuracy": test_accuracy(model, *test) if test else None,
         "wall_s": round(sum(epoch.wall_s for epoch in epochs_done), 1),
         "cpu_s": round(sum(epoch.cpu_s for epoch in epochs_done), 1),
         "machine": f"{cpu_name()}, {usable_cpus()} CPUs",
@@ -122,7 +131,7 @@ def _teacher(folder: Path | None, data: Path) -> Teacher:
     if folder is None:
         raise InputNotFoundError(
             "a distilled recipe learns from a teacher: give --teacher, a folder made by "
-            f"digit-train --model teacher --data {data}"
+            + shlex.join(["digit-train", "--model", "teacher", "--data", str(data)])
         )
     return Teacher(folder)
 
@@ -141,17 +150,22 @@ def _sketches_passing(model: keras.Model, held_out: HeldOut) -> dict[str, float]
     }
 
 
-def test_accuracy(model: keras.Model, folder: Path) -> float | None:
-    """Return the accuracy on test.csv, or None where `folder` has no test labels.
-
-    For the record only: nothing is chosen by it.
-    """
+def test_rows(folder: Path) -> tuple[Pixels, Labels] | None:
+    """Return the rows of test.csv and their labels, or None where `folder` has no test labels."""
     test, answers = folder / "test.csv", folder / "test_labels.csv"
     if not (test.exists() and answers.exists()):
         return None
     pixels: Pixels = read_csv(test)[0]
     labels: Labels = read_labels(answers)
     if len(pixels) != len(labels):
-        raise PixelsError(f"{answers}: has {len(labels)} rows, {test} has {len(pixels)}")
+        raise PixelsError(
+            f"{answers}: has {plural(len(labels), 'label')}, "
+            f"{test} has {plural(len(pixels), 'row')}"
+        )
+    return pixels, labels
+
+
+def test_accuracy(model: keras.Model, pixels: Pixels, labels: Labels) -> float:
+    """Return the accuracy on the test rows, for the record only: nothing is chosen by it."""
     predicted = model.predict(pixels, batch_size=500, verbose=0).argmax(axis=1)
     return float(np.mean(predicted == labels))

@@ -15,7 +15,7 @@ from digit_runtime.storage.atomic import writing
 
 from digit_train.data import others
 from digit_train.training import fit, history, keras_files, lessons, run
-from digit_train.training.folder import holds_model
+from digit_train.training.folder import holds_model, interrupted
 from digit_train.training.recipes import MEMBERS, RECIPES, Member
 from digit_train.training.teacher import LESSONS
 
@@ -53,7 +53,7 @@ def teach(
         folder = out / member.name
         if not holds_model(folder):
             say(f"{member.name}, a member of the teacher")
-            resume = (folder / "checkpoint" / "state.json").exists()
+            resume = interrupted(folder)
             run.train(member.name, data, folder, member.recipe, epochs, member.seed, resume, report)
     pixels, labels = read_csv(data)
     if labels is None:

@@ -11,7 +11,8 @@ import numpy as np
 from digit_runtime.contract import Labels, Pixels, Probabilities
 from numpy.typing import NDArray
 
-_SEARCHED = np.geomspace(0.2, 8, 400)
+LEAST, MOST = 0.2, 8.0
+_SEARCHED = np.geomspace(LEAST, MOST, 400)
 
 
 def calibrate(model: Any, pixels: Pixels, labels: Labels, first: int) -> float:
