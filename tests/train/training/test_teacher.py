@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -10,9 +11,11 @@ import numpy as np
 import pytest
 from click.testing import Result
 from digit_runtime.contract import Labels, Pixels
+from digit_runtime.inputs.kaggle_csv import read_csv
 from digit_runtime.models.manifest import Manifest
 from digit_train.commands.train import train as command
 from digit_train.training import lessons, spoil, temperature
+from digit_train.training.recipes import RECIPES
 from digit_train.training.teach import CARD_NAME, teach
 from digit_train.training.teacher import Teacher
 
@@ -135,6 +138,24 @@ def test_a_student_learns_from_it_and_says_from_whom(
         }
         assert manifest.unsure_below is not None
         assert manifest.provenance["unsure_below"]["digits_kept"] >= 0.99
+
+
+def test_the_accuracy_told_is_that_of_what_is_published(
+    teacher: Path, run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Averaged with all of what it began with, nothing is left of what its history tells.
+    key = ("distilled", "mlp")
+    monkeypatch.setitem(RECIPES, key, replace(RECIPES[key], start_share=1.0))
+    options = ["--data", teacher / "train.csv", "--teacher", teacher / "teacher"]
+    result = run(command, "--model", "mlp", "--epochs", 8, *options)
+    assert result.exit_code == 0, result.output
+    training = Manifest.read(Path("artifacts/mlp")).provenance["training"]
+    started = keras.saving.load_model(teacher / "teacher" / "mlp" / "model.keras")
+    pixels, labels = read_csv(teacher / "train.csv")
+    right = np.mean(started.predict(pixels[285:], verbose=0).argmax(axis=1) == labels[285:])
+    assert training["validation_accuracy"] == training["held_out"]["accuracy"] == right
+    last = Path("artifacts/mlp/history.csv").read_text().splitlines()[-1]
+    assert float(last.split(",")[4]) != pytest.approx(right, abs=0.01)
 
 
 def test_without_a_teacher_the_remedy_is_named(teacher: Path, run: Callable[..., Result]) -> None:

@@ -113,7 +113,7 @@ def train(
         **({"teacher": identity["teacher"]} if taught_by else {}),
         "logit_gain": gain,
         "validation_rows": len(pixels) - fit.split(recipe, len(pixels)),
-        "validation_accuracy": epochs_done[-1].val_accuracy,
+        "validation_accuracy": held_out.score.accuracy,
         "held_out": held_out.as_json(),
         **({"sketches_passing": _sketches_passing(model, held_out)} if recipe.sketched else {}),
         "test_accuracy": test_accuracy(model, *test) if test else None,
