@@ -152,6 +152,7 @@ def test_the_accuracy_told_is_that_of_what_is_published(
     training = Manifest.read(Path("artifacts/mlp")).provenance["training"]
     started = keras.saving.load_model(teacher / "teacher" / "mlp" / "model.keras")
     pixels, labels = read_csv(teacher / "train.csv")
+    assert labels is not None
     right = np.mean(started.predict(pixels[285:], verbose=0).argmax(axis=1) == labels[285:])
     assert training["validation_accuracy"] == training["held_out"]["accuracy"] == right
     last = Path("artifacts/mlp/history.csv").read_text().splitlines()[-1]
