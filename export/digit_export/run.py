@@ -124,10 +124,16 @@ def _export(job: ExportJob, targets: Sequence[Target]) -> dict[Target, Outcome]:
     network.unsure_below = source.current.unsure_below if source.current else None
     for line in () if source.trained_here else network.adapted:
         job.report(f"{source.name}: {line}")
+    if source.trained_on not in (None, job.data.hashes["train"]):
+        job.report(
+            f"{source.name}: note: {job.data.train_path} is not the CSV that it was trained on; "
+            "its last rows, which count as held out, may be some that it was trained on"
+        )
     names = source.class_names(network.classes)
     rows, checked = job.data.split(source.validation_rows, names)
-    calibration = draw(rows.pixels, rows.labels, CALIBRATION_ROWS, [job.seed, 0], names)
-    examples = draw(rows.pixels, rows.labels, REFERENCE_ROWS, REFERENCE_SEED, names)
+    csv = str(job.data.train_path)
+    calibration = draw(rows.pixels, rows.labels, CALIBRATION_ROWS, [job.seed, 0], names, csv)
+    examples = draw(rows.pixels, rows.labels, REFERENCE_ROWS, REFERENCE_SEED, names, csv)
     ensure_writable(source.directory)
     facts = stamp.entries(
         source.name,

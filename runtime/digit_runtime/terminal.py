@@ -109,6 +109,12 @@ def plural(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
+def percent(share: float, decimals: int = 2) -> str:
+    """Return a share in percent, such as "99.96%"; what is below 1 is never called 100 %."""
+    most = 1 - 10.0 ** -(decimals + 2)
+    return f"{min(share, most) if share < 1 else share:.{decimals}%}"
+
+
 def duration(seconds: float) -> str:
     """Return a time in its two largest units, such as "44 min 24 s" or "1 h 12 min"."""
     minutes, rest = divmod(round(seconds), 60)

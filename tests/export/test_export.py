@@ -223,3 +223,18 @@ def test_another_seed_calibrates_on_other_rows_and_keeps_what_it_does_not_concer
     assert again.manifest["calibration"]["sha256"] != exported.manifest["calibration"]["sha256"]
     listed = [file["path"] for file in again.manifest["files"]]
     assert listed == [path for path in PATHS if path != "tflite/mlp-int8.tflite"]
+
+
+def test_rows_of_another_csv_than_it_was_trained_on_are_noted(
+    copy: Path, run_export: Any, data: Path
+) -> None:
+    path = copy / "manifest.json"
+    document = json.loads(path.read_text())
+    for sha256, noted in ((hashlib.sha256(b"").hexdigest(), True), (None, False)):
+        own = hashlib.sha256((data / "train.csv").read_bytes()).hexdigest()
+        document["training"]["data"] = {"sha256": sha256 or own}
+        path.write_text(json.dumps(document))
+        again = run_export(copy, "--format", "onnx", "--precision", "float32", "--force")
+        assert again.result.exit_code == 0, again.result.output
+        said = f"mlp: note: {data / 'train.csv'} is not the CSV that it was trained on; "
+        assert (said in again.result.stderr) == noted

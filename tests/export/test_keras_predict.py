@@ -39,3 +39,11 @@ def test_mistakes_are_one_line(run: Run, artifacts: Path, data: Path) -> None:
     result = run(keras_predict, data, "--model", "none.keras")
     assert result.exit_code == 1
     assert result.stderr == "Error: none.keras: no such file\n"
+
+
+def test_a_file_that_nobody_named_is_not_replaced_silently(
+    run: Run, artifacts: Path, data: Path
+) -> None:
+    Path("submission.csv").write_text("of another model")
+    result = run(keras_predict, data, "--model", artifacts / "mlp")
+    assert "note: submission.csv was there before and is replaced; -o names" in result.stderr

@@ -46,6 +46,14 @@ def test_help_has_an_example_and_imports_nothing_heavy(command: str) -> None:
     assert not HEAVY & set(modules.split())
 
 
+def test_labels_are_those_of_rows() -> None:
+    from digit_export.commands.export import export
+
+    shown = CliRunner().invoke(export, ["--help"]).stdout
+    assert "--class-names NAME" in shown
+    assert " --labels" not in shown
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_entry_point_is_installed(command: str) -> None:
     from importlib.metadata import entry_points

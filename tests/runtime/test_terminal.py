@@ -72,3 +72,18 @@ def test_a_cell_is_one_line_whatever_is_in_it() -> None:
 )
 def test_a_duration_has_its_units(seconds: float, said: str) -> None:
     assert terminal.duration(seconds) == said
+
+
+@pytest.mark.parametrize(
+    ("share", "decimals", "said"),
+    [
+        (1, 2, "100.00%"),
+        (27999 / 28000, 2, "99.99%"),
+        (27999 / 28000, 3, "99.996%"),
+        (1 - 1e-9, 3, "99.999%"),
+        (0.9964, 2, "99.64%"),
+        (0, 2, "0.00%"),
+    ],
+)
+def test_only_all_of_them_are_a_hundred_percent(share: float, decimals: int, said: str) -> None:
+    assert terminal.percent(share, decimals) == said

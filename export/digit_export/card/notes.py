@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from digit_runtime.models.manifest import ModelFile
+from digit_runtime.terminal import percent
 
 from digit_export.parity.parity import ALONE
 
@@ -23,6 +24,6 @@ def notes(files: Sequence[ModelFile]) -> Iterator[str]:
         if singly := file.parity.get(ALONE):
             yield (
                 f"\nAn answer of `{file.path}` depends on the images that are asked for with "
-                f"it.\nOne image at a time its agreement is {singly.agreement:.2%} on "
+                f"it.\nOne image at a time its agreement is {percent(singly.agreement, 3)} on "
                 f"{singly.rows:,} validation rows, its difference {singly.max_difference:.1e}.\n"
             )

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from digit_runtime.contract import DIGITS
 from digit_runtime.models.manifest import Manifest, ModelFile
-from digit_runtime.terminal import duration
+from digit_runtime.terminal import duration, percent
 
 from digit_export.card.notes import SEEN, notes
 from digit_export.card.templates import EVALUATION, OWN_TEMPLATE, STRANGERS, TEMPLATE, TRAINING
@@ -73,7 +73,7 @@ def _facts(provenance: Mapping[str, Any]) -> list[tuple[str, str]]:
         ]  # fmt: skip
         for key in ("validation_accuracy", "test_accuracy"):
             if training.get(key) is not None:
-                facts.append((f"Keras {key.replace('_', ' ')}", f"{training[key]:.2%}"))
+                facts.append((f"Keras {key.replace('_', ' ')}", percent(training[key])))
     return facts
 
 
@@ -97,9 +97,9 @@ def _figures(file: ModelFile, split: str) -> list[str]:
     if parity is None:
         return [""] * 5
     return [
-        "" if parity.accuracy is None else f"{parity.accuracy:.2%}",
-        "" if parity.keras_accuracy is None else f"{parity.keras_accuracy:.2%}",
-        f"{parity.agreement:.2%}",
+        "" if parity.accuracy is None else percent(parity.accuracy),
+        "" if parity.keras_accuracy is None else percent(parity.keras_accuracy),
+        percent(parity.agreement, 3),
         f"{parity.max_difference:.1e}",
         "" if parity.ece is None else f"{parity.ece:.2%}",
     ]
@@ -162,10 +162,23 @@ def _training(provenance: Mapping[str, Any]) -> str:
         ("time", f"{duration(training['wall_s'])}, {duration(training['cpu_s'])} of CPU time, on "
          f"{training['machine']}"),
         ("rows held out for validation", f"the last {training['validation_rows']:,}"),
+        *_teacher(training),
         *_flat(training["settings"]),
     ]  # fmt: skip
     lines = ["| | |", "|---|---|", *(f"| {key} | {value} |" for key, value in rows)]
     return TRAINING.format(settings="\n".join(lines))
+
+
+def _teacher(training: Mapping[str, Any]) -> list[tuple[str, str]]:
+    if not (teacher := training.get("teacher")):
+        return []
+    settings = training["settings"]
+    said = ", ".join(teacher["members"])
+    if start := settings.get("start"):
+        said += f"; the training goes on from its {start}"
+        if share := settings.get("start_share"):
+            said += f", {share:g} of whose weights are in the average that is published"
+    return [("teacher's networks", said)]
 
 
 def _flat(settings: Mapping[str, Any]) -> list[tuple[str, Any]]:
@@ -179,7 +192,7 @@ def _flat(settings: Mapping[str, Any]) -> list[tuple[str, Any]]:
                 rows += [(f"phase {number}: {name}", inner) for name, inner in _flat(said)]
         elif isinstance(value, Mapping):
             rows += [(f"{key}: {name}", inner) for name, inner in _flat(value)]
-        elif value is not None:
+        elif value is not None and key not in ("start", "start_share"):  # See `_teacher`.
             rows.append((key.replace("_", " "), value))
     return rows
 

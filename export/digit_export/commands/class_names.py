@@ -6,6 +6,16 @@ import click
 from digit_runtime.contract import CLASSES, is_class_name
 
 _ANSWERS = "imageid,label"
+_OLD_NAME = ", --labels"
+
+
+class Option(click.Option):
+    """The option, without the name that it once had, which is that of labels elsewhere."""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """Return its names and its help."""
+        record = super().get_help_record(ctx)
+        return record and (record[0].replace(_OLD_NAME, ""), record[1])
 
 
 def parse(context: click.Context, option: click.Parameter, text: str | None) -> tuple[str, ...]:

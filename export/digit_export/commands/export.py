@@ -10,6 +10,7 @@ import click
 from digit_runtime.commands.command import DigitCommand, say
 from digit_runtime.commands.options import as_json
 from digit_runtime.commands.outputs import refuse_overwriting
+from digit_runtime.terminal import plural
 from digit_train.commands import options
 
 from digit_export.commands import class_names as class_names_option
@@ -20,6 +21,7 @@ from digit_export.keras_model.scale import PixelRange
 
 if TYPE_CHECKING:
     from digit_export.keras_model.find import Source
+    from digit_export.publish.outcome import Outcome
 
 _UNLISTED = "earlier files are still there, but some of them are no longer used; see above"
 
@@ -39,13 +41,14 @@ _UNLISTED = "earlier files are still there, but some of them are no longer used;
     default="all",
     show_default=True,
     metavar="NAME|PATH",
-    help="A model under --artifacts (mlp, cnn), all of them, or the path of a model of "
+    help="A model under --artifacts (mlp, cnn, tiny), all of them, or the path of a model of "
     "your own: a .keras or .h5 file, or a SavedModel's folder.",
 )
 @click.option(
     "--class-names",
     "--labels",
     "class_names",
+    cls=class_names_option.Option,
     callback=class_names_option.parse,
     metavar="NAME,...|FILE",
     help="What your model's classes are called, in their order, or a text file with one name "
@@ -125,7 +128,7 @@ def export(
     from digit_export.convert.targets import select
     from digit_export.keras_model.find import find
     from digit_export.parity.rows import Data
-    from digit_export.publish.outcome import NOT_APPLICABLE, NOT_PUBLISHED
+    from digit_export.publish.outcome import NOT_PUBLISHED
     from digit_export.publish.publish import no_longer_listed, written
     from digit_export.report import page, table
 
@@ -154,14 +157,15 @@ def export(
         [data, *(test or ()), *(source.path for source in found)],
     )
     rows = Data(data, test)
-    documents, usable, missed, unlisted = [], [], 0, 0
+    documents, usable, unlisted = [], [], 0
+    missed: list[Outcome] = []
     for source in found:
         report = partial(say, err=True)
         if taken := source.taken_over:
             report(f"{source.name}: {taken}")
         outcomes = run.export(run.ExportJob(source, targets, rows, seed, force, debug, report))
-        missed += sum(outcome.status == NOT_PUBLISHED for outcome in outcomes)
-        if any(outcome.status != NOT_APPLICABLE for outcome in outcomes):
+        missed += [outcome for outcome in outcomes if outcome.status == NOT_PUBLISHED]
+        if any(outcome.is_published for outcome in outcomes):
             usable.append(source)
         lost, why = no_longer_listed(source)
         unlisted += len(lost)
@@ -178,18 +182,31 @@ def export(
     pages = [page.write(folder) for folder in _folders(found)]
     if as_json:
         click.echo(json.dumps({"schema": 1, "models": documents}, indent=2))
-    if missed:
-        place = "their place" if missed > 1 else "its place"
-        raise click.ClickException(
-            f"{missed} file{'s' * (missed > 1)} not published; "
-            + (_UNLISTED if unlisted else f"what was there before in {place} is unchanged")
-        )
-    if not as_json:
+    else:
         for path in filter(None, pages):
             say(f"what changed, and whether that could be chance: {path}")
             click.echo()
         if usable:
-            click.echo(table.next_steps(usable, *(test or (_unlabelled(data), None))))
+            own = None if format_ == "all" else format_
+            rows_to_predict, answers = test or (_unlabelled(data), None)
+            click.echo(table.next_steps(usable, rows_to_predict, answers, own))
+    if missed:
+        raise click.ClickException(_not_published(missed, unlisted))
+
+
+def _not_published(missed: "Sequence[Outcome]", unlisted: int) -> str:
+    said = [f"{plural(len(missed), 'file')} not published"]
+    if unlisted:
+        said.append(_UNLISTED)
+    elif any(outcome.path.exists() for outcome in missed):
+        place = "their place" if len(missed) > 1 else "its place"
+        said.append(f"what was there before in {place} is unchanged")
+    # Of one that could not be made, nothing was measured.
+    if any(outcome.parity for outcome in missed):
+        said.append(
+            "a model that is trained longer may pass its gate; --tolerance LIMIT=NUMBER moves that"
+        )
+    return "; ".join(said)
 
 
 def _folders(found: "Sequence[Source]") -> list[Path]:

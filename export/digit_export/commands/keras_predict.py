@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 from digit_runtime.commands.command import DigitCommand, say
-from digit_runtime.commands.outputs import refuse_overwriting
+from digit_runtime.commands.outputs import refuse_overwriting, replaced
 from digit_train.commands import options
 
 
@@ -59,9 +59,12 @@ def keras_predict(
         raise PixelsError(f"{labels}: has {len(answers):,} rows, {data} has {len(pixels):,}")
     network = Network.load(source.path, source.pixels)
     predicted = network.predict(pixels).argmax(axis=1).astype("uint8")
+    note = replaced(output)
     with writing(output) as stream:
         lines = (f"{row},{names[digit]}\n" for row, digit in enumerate(predicted.tolist(), start=1))
         stream.write(f"ImageId,Label\n{''.join(lines)}".encode())
+    if note:
+        say(note, err=True)
     say(f"{len(predicted):,} digits to {output}: {source.path} on Keras")
     if answers is not None:
         click.echo(score(predicted, answers, names))

@@ -160,6 +160,12 @@ class Source:
         return bool(_section(self.current, "training"))
 
     @property
+    def trained_on(self) -> str | None:
+        """SHA-256 of the CSV that it was trained on, if that is known."""
+        data = _section(self.current, "training").get("data")
+        return data.get("sha256") if isinstance(data, dict) else None
+
+    @property
     def validation_rows(self) -> int | None:
         """How many of the last training rows the training held out, if that is known."""
         count = _section(self.current, "training").get("validation_rows")

@@ -30,6 +30,7 @@ def draw(
     rows: int,
     seed: list[int],
     names: tuple[str, ...] = DIGITS,
+    file: str = "the training rows",
 ) -> Drawn:
     """Draw about `rows` rows, the same number of each class, by `seed` alone.
 
@@ -42,6 +43,7 @@ def draw(
         rows: How many, if that is a multiple of the number of classes.
         seed: For numpy's default generator.
         names: Of the classes.
+        file: Where the rows are from, for the message.
 
     Raises:
         PixelsError: There are not enough rows of a digit, or of all.
@@ -53,14 +55,14 @@ def draw(
         candidates = np.flatnonzero(labels == index)
         if len(candidates) < each and names == DIGITS:
             raise PixelsError(
-                f"the training rows hold {len(candidates)} of the digit {name}; "
-                f"{each} of each are needed"
+                f"{file}: {len(candidates)} rows that are not held out show the digit {name}, and "
+                f"{each} of each are needed; give a CSV of more rows with --data"
             )
         chosen.append(random.choice(candidates, min(each, len(candidates)), replace=False))
     order = np.sort(np.concatenate(chosen))
     if len(order) < rows // 2:
         raise PixelsError(
-            f"the training rows give only {len(order)} to calibrate with, up to {each} of each of "
+            f"{file}: gives only {len(order)} rows to calibrate with, up to {each} of each of "
             f"{len(names)} classes, and {rows // 2} are needed; --data must hold rows of the "
             "model's own classes"
         )

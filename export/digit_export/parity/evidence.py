@@ -16,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 from digit_runtime.contract import Labels, Pixels
 from digit_runtime.errors import DigitError
-from digit_runtime.models.manifest import Manifest, read_verified
+from digit_runtime.models.manifest import Manifest, ModelFile, Parity, read_verified
 from digit_runtime.storage.records import field, parse
 
 from digit_export.parity.parity import Comparison
@@ -101,6 +101,9 @@ class Evidence:
 Splits = Mapping[str, Evidence]
 """By the name of the split, "validation" or "test"."""
 
+Measured = tuple[ModelFile, Parity, Evidence]
+"""A file with its figures and its evidence on one split."""
+
 
 def encode(pixels: Pixels) -> str:
     """Return uint8 ``[784]`` as text."""
@@ -123,6 +126,22 @@ def read(directory: Path, manifest: Manifest) -> dict[str, dict[str, Evidence]]:
         return field(parse(content), "files", dict[str, dict[str, Evidence]])
     except DigitError:
         return {}
+
+
+def measured(manifest: Manifest, known: Mapping[str, Splits]) -> tuple[str, list[Measured]]:
+    """Return the split that has figures and evidence, test rows first, and its files.
+
+    There may be none: a manifest can have lost its figures.
+    """
+    for split in ("test", "validation"):
+        rows = [
+            (file, file.parity[split], known[file.path][split])
+            for file in manifest.files
+            if split in file.parity and split in known.get(file.path, {})
+        ]
+        if rows:
+            return split, rows
+    return "", []
 
 
 def to_json(files: Mapping[str, Splits]) -> bytes:

@@ -37,3 +37,8 @@ class Outcome:
     reasons: Sequence[str] = ()
     layers: Sequence["LayerError"] = ()
     """The error behind each layer, if that was asked for."""
+
+    @property
+    def is_published(self) -> bool:
+        """Whether the file is there, of these very inputs."""
+        return self.status not in (NOT_PUBLISHED, NOT_APPLICABLE)

@@ -13,10 +13,11 @@ from digit_runtime.contract import DIGITS, SIDE, Pixels
 from digit_runtime.errors import DigitError
 from digit_runtime.models.manifest import Manifest, ModelFile, Parity, models_in
 from digit_runtime.storage.atomic import writing
+from digit_runtime.terminal import percent
 from PIL import Image
 
 from digit_export.parity import evidence
-from digit_export.parity.evidence import Evidence, Splits
+from digit_export.parity.evidence import Measured, Splits
 from digit_export.parity.statistics import Reliability
 from digit_export.report import flips, page_plots
 
@@ -51,9 +52,11 @@ def write(folder: Path) -> Path | None:
             manifest = Manifest.read(directory)
         except DigitError:  # Somebody else's; digit-info tells what is wrong with it.
             continue
-        if known := evidence.read(directory, manifest):
+        known = evidence.read(directory, manifest)
+        split, rows = evidence.measured(manifest, known)
+        if rows:
             flips.write(directory, known, manifest.labels or DIGITS)
-            found.append(_model(manifest, known))
+            found.append(_model(manifest, known, split, rows))
     if not found:
         return None
     template = Template(files("digit_export.report").joinpath("parity.html").read_text("utf-8"))
@@ -62,14 +65,9 @@ def write(folder: Path) -> Path | None:
     return folder / PAGE_NAME
 
 
-def _model(manifest: Manifest, known: Mapping[str, Splits]) -> str:
-    splits = [split for split in ("test", "validation") if any(split in s for s in known.values())]
-    split = splits[0]
-    rows = [
-        (file, file.parity[split], known[file.path][split])
-        for file in manifest.files
-        if split in file.parity and split in known.get(file.path, {})
-    ]
+def _model(
+    manifest: Manifest, known: Mapping[str, Splits], split: str, rows: Sequence[Measured]
+) -> str:
     first = rows[0][1]
     names = manifest.labels or DIGITS
     return "\n".join(
@@ -100,10 +98,8 @@ _CHANGED: Final = (
     f"which both were sure. All of them, for each file, are in {flips.FLIPS_CSV}."
 )
 
-_Row = tuple[ModelFile, Parity, Evidence]
 
-
-def _verdict(rows: Sequence[_Row]) -> str:
+def _verdict(rows: Sequence[Measured]) -> str:
     """Say in a sentence which files are worse than Keras beyond what chance explains."""
     worse = [escape(_name(file)) for file, parity, _ in rows if _is_worse(parity)]
     if worse:
@@ -133,7 +129,7 @@ def _is_worse(parity: Parity) -> bool:
     return worse and parity.mcnemar_p is not None and parity.mcnemar_p < _SIGNIFICANT
 
 
-def _files(rows: Sequence[_Row]) -> str:
+def _files(rows: Sequence[Measured]) -> str:
     bounds = [abs(b or 0) for _, parity, _ in rows for b in (parity.change_low, parity.change_high)]
     limits = [limit for file, _, _ in rows if (limit := file.gate.get("max_accuracy_loss"))]
     reach = max([*bounds, *limits]) * 1.05 or 1.0
@@ -143,7 +139,7 @@ def _files(rows: Sequence[_Row]) -> str:
     return f"<table><thead><tr>{head}<tbody>{body}</table>"
 
 
-def _file(row: _Row, reach: float) -> str:
+def _file(row: Measured, reach: float) -> str:
     file, parity, found = row
     low, high = parity.change_low or 0.0, parity.change_high or 0.0
     change = (parity.accuracy or 0.0) - (parity.keras_accuracy or 0.0)
@@ -158,7 +154,7 @@ def _file(row: _Row, reach: float) -> str:
         f"{lost:,}",
         f"{gained:,}",
         f'<span class="{"bad" if _is_worse(parity) else ""}">{parity.mcnemar_p or 0:.2g}</span>',
-        f"{parity.agreement:.3%}",
+        percent(parity.agreement, 3),
         f"{parity.kl_divergence or 0:.1e}",
         f"{parity.keras_ece or 0:.2%} → {parity.ece or 0:.2%}",
         _gate(file),
@@ -173,7 +169,7 @@ def _gate(file: ModelFile) -> str:
     return f'<span class="bad">passed with --tolerance</span><br><small>{escape(given)}</small>'
 
 
-def _classes(rows: Sequence[_Row], names: Sequence[str]) -> str:
+def _classes(rows: Sequence[Measured], names: Sequence[str]) -> str:
     head = "".join(f"<th>{escape(_name(file))}" for file, _, _ in rows)
     first = rows[0][2]
     lines = []
@@ -193,7 +189,7 @@ def _change(change: int) -> str:
     return f'<td class="{"bad" if change < 0 else "good"}">{change:+,}'
 
 
-def _calibration(rows: Sequence[_Row]) -> str:
+def _calibration(rows: Sequence[Measured]) -> str:
     """Draw the quantized files, or all if there are none: others lie on the line of Keras."""
     drawn = [row for row in rows if "max_difference" not in row[0].gate] or rows
     return '<div class="columns">' + "".join(
@@ -257,4 +253,4 @@ def _name(file: ModelFile) -> str:
 
 
 def _percent(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2%}"
+    return "-" if value is None else percent(value)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from digit_runtime.models.manifest import Parity
-from digit_runtime.terminal import one_line, table
+from digit_runtime.terminal import one_line, percent, table
 
 from digit_export.keras_model.find import Source
 from digit_export.parity.parity import ALONE
@@ -28,7 +28,7 @@ def as_table(source: Source, outcomes: Sequence[Outcome]) -> str:
     known = [outcome.parity[split] for outcome in outcomes if split in outcome.parity]
     title = source.name
     if known and known[0].keras_accuracy is not None:
-        title += f": Keras {known[0].keras_accuracy:.2%} on {known[0].rows:,} {split} rows"
+        title += f": Keras {percent(known[0].keras_accuracy)} on {known[0].rows:,} {split} rows"
     rows = [
         [
             outcome.path.name,
@@ -53,7 +53,7 @@ def _told(outcome: Outcome) -> Iterator[str]:
     if singly := outcome.parity.get(ALONE):
         yield (
             f"{outcome.path.name}: an answer depends on the images that are asked for with it; "
-            f"one image at a time agreement {singly.agreement:.3%} on {singly.rows:,} "
+            f"one image at a time agreement {percent(singly.agreement, 3)} on {singly.rows:,} "
             f"validation rows, max diff {singly.max_difference:.1e}"
         )
 
@@ -97,7 +97,9 @@ def layers(outcomes: Sequence[Outcome]) -> Iterator[str]:
             yield f"{outcome.path.name}, layer by layer\n\n{as_table(list(outcome.layers))}"
 
 
-def next_steps(sources: Sequence[Source], rows: Path | None, labels: Path | None) -> str:
+def next_steps(
+    sources: Sequence[Source], rows: Path | None, labels: Path | None, format: str | None = None
+) -> str:
     """Return the commands that use what was exported.
 
     Args:
@@ -105,13 +107,15 @@ def next_steps(sources: Sequence[Source], rows: Path | None, labels: Path | None
         rows: A CSV to predict, which is not the one that the models were trained on; None
             if there is none, and then the files are verified and timed on their own rows.
         labels: The CSV of its labels, if there is one.
+        format: The only one that was exported; None for all.
     """
+    kind = ["--format", format] if format else []
     given = ["--labels", str(labels)] if labels else []
     data = ["--data", str(rows)] if rows else []
     lines: list[list[str]] = []
     for folder in dict.fromkeys(_shown(source.directory.parent) for source in sources):
         models = [s.directory.name for s in sources if _shown(s.directory.parent) == folder]
-        where = ["--artifacts", str(folder)]
+        where = ["--artifacts", str(folder), *kind]
         for model in models:
             output = ["-o", f"submission-{model}.csv"]
             lines.append(
@@ -146,12 +150,12 @@ def _figures(parity: Parity | None) -> list[str]:
         return ["-"] * 5
     accuracy, difference = "-", "-"
     if parity.accuracy is not None and parity.keras_accuracy is not None:
-        accuracy = f"{parity.accuracy:.2%}"
+        accuracy = percent(parity.accuracy)
         difference = f"{100 * (parity.accuracy - parity.keras_accuracy):+.3f}"
     return [
         accuracy,
         difference,
-        f"{parity.agreement:.3%}",
+        percent(parity.agreement, 3),
         f"{parity.max_difference:.1e}",
         f"{parity.mean_difference:.1e}",
     ]

@@ -35,6 +35,8 @@ EXTRAS: Final = (
     Extra("batch", "digit-batch", ("fsspec", "pyarrow", "ray")),
     Extra("parquet", "Parquet files", ("pyarrow",)),
     Extra("plot", "digit-compare --plot", ("matplotlib",)),
+    Extra("wasm", "files of --format wasm and html", ("wasmtime",)),
+    Extra("zig", "files of --format c, without another compiler", ("ziglang",)),
     Extra("rich", "digit-compare in colour", ("rich",)),
 )
-"""All extras but those of engines, which are in `engines.table`."""
+"""All extras but those of engines that are in the doctor's other table."""

@@ -10,7 +10,7 @@ import click
 from digit_runtime.commands import options
 from digit_runtime.commands.command import DigitCommand
 from digit_runtime.formats.table import format_names
-from digit_runtime.terminal import duration, one_line, table
+from digit_runtime.terminal import duration, one_line, percent, table
 
 if TYPE_CHECKING:
     from digit_runtime.checks.model_file import Inspection
@@ -110,7 +110,7 @@ def _held_out(training: Mapping[str, Any]) -> str | None:
     right = training.get("validation_accuracy")
     interval = training.get("held_out", {}).get("confidence_interval_95")
     margin = f" +/- {50 * (interval[1] - interval[0]):.2f}" if interval else ""
-    return None if right is None else f"{right:.2%}{margin}"
+    return None if right is None else f"{percent(right)}{margin}"
 
 
 def _text(model: dict[str, Any]) -> str:
@@ -144,9 +144,8 @@ def _text(model: dict[str, Any]) -> str:
             + " (by tolerance)" * bool(file["tolerance"]),
             f"{file['bytes'] / 1000:,.0f}",
             *(
-                "-" if file[kind].get(split) is None else f"{file[kind][split]:.2%}"
-                for kind in ("accuracy", "agreement")
-                for split in ("test",)
+                "-" if file[kind].get("test") is None else percent(file[kind]["test"], decimals)
+                for kind, decimals in (("accuracy", 2), ("agreement", 3))
             ),
             file["state"],
         ]

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from digit_runtime.storage.places import same_file
 
@@ -41,3 +42,16 @@ def refuse_overwriting(
                         f"{other} and {option} both name {one}; name another {kind} with {option}"
                     )
         before += named
+
+
+def is_unnamed() -> bool:
+    """Return whether the command that runs was given no -o, and so writes to its default."""
+    source = click.get_current_context().get_parameter_source("output")
+    return source == ParameterSource.DEFAULT
+
+
+def replaced(output: Path) -> str | None:
+    """Return the note about a file that is there already and that nobody named, if it is so."""
+    if not is_unnamed() or not output.exists():
+        return None
+    return f"note: {output} was there before and is replaced; -o names another file"

@@ -8,11 +8,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 import click
-from click.core import ParameterSource
 
-from digit_runtime.commands import options
+from digit_runtime.commands import options, outputs
 from digit_runtime.commands.command import DigitCommand, say
-from digit_runtime.commands.outputs import refuse_overwriting
 from digit_runtime.device import MOST_THREADS
 from digit_runtime.terminal import native_stderr_silenced
 
@@ -99,7 +97,7 @@ def predict(
     from digit_runtime.models.folder import files_behind
     from digit_runtime.predicting.hardest import CSV_NAME, PICTURE_NAME, Hardest
 
-    refuse_overwriting(
+    outputs.refuse_overwriting(
         {
             "-o": output,
             "--probabilities": probabilities,
@@ -107,6 +105,7 @@ def predict(
         },
         [*files_named(inputs), labels, *files_behind(model, artifacts)],
     )
+    note = outputs.replaced(output)
     start = time.perf_counter()
     with ExitStack() as stack:
         several = stack.enter_context(Several(inputs))
@@ -129,11 +128,10 @@ def predict(
                     threads=threads,
                     artifacts=artifacts,
                 )
-            given = click.get_current_context().get_parameter_source("output")
             predict_pictures(
                 pictures,
                 classifier,
-                output=None if given == ParameterSource.DEFAULT else output,
+                output=None if outputs.is_unnamed() else output,
                 probabilities=probabilities,
                 labels=labels,
                 transpose=transpose,
@@ -190,11 +188,13 @@ def predict(
             )
         if hardest and found:
             result.notes.append(f"the hardest digits are in {found.write(hardest)[1]}")
-    for source in several.opened:
-        for note in source.notes:
-            say(f"note: {note}", err=True)
-    for note in result.notes:
-        say(f"note: {note}", err=True)
+    if note:
+        say(note, err=True)
+    for opened in several.opened:
+        for line in opened.notes:
+            say(f"note: {line}", err=True)
+    for line in result.notes:
+        say(f"note: {line}", err=True)
     for complaint in result.warnings:
         say(f"warning: {complaint}", err=True)
     seconds = time.perf_counter() - start

@@ -6,7 +6,7 @@ from pathlib import Path
 from digit_runtime.contract import DIGITS
 from digit_runtime.models.classifier import Classifier
 from digit_runtime.predicting.run import Predicted
-from digit_runtime.terminal import one_line, plural
+from digit_runtime.terminal import one_line, percent, plural
 
 
 def as_text(
@@ -25,8 +25,8 @@ def as_text(
     if result.trained:
         rows, correct = result.trained.rows, result.trained.correct
         lines.append(
-            f"training rows  {correct / rows:.2%}  ({correct:,} of {rows:,}): the model has seen "
-            "them, so this is no accuracy"
+            f"training rows  {percent(correct / rows)}  ({correct:,} of {rows:,}): the model has "
+            "seen them, so this is no accuracy"
         )
     if result.score:
         lines.append(f"{'held out of the training: ' * bool(result.trained)}{result.score}")

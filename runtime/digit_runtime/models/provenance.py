@@ -46,6 +46,13 @@ class _HeldOut:
 class _Settings:
     phases: tuple[Mapping[str, Any], ...] = ()
     label_smoothing: float = 0.0
+    start: str | None = None
+    start_share: float = 0.0
+
+
+@dataclass(frozen=True)
+class _Teacher:
+    members: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -62,6 +69,7 @@ class _Training:
     cpu_s: float = 0.0
     machine: str = ""
     settings: _Settings = _Settings()
+    teacher: _Teacher | None = None
 
     def __post_init__(self) -> None:
         if self.validation_rows < 0:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from digit_runtime.contract import DIGITS, Labels
 from digit_runtime.measuring.statistics import Interval, share_interval
-from digit_runtime.terminal import table
+from digit_runtime.terminal import percent, table
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,8 @@ class Score:
         )
         low, high = self.interval
         return (
-            f"accuracy  {self.accuracy:.2%}  ({self.correct:,} of {self.rows:,}), 95 % interval "
-            f"{low:.2%} to {high:.2%}\n\n"
+            f"accuracy  {percent(self.accuracy)}  ({self.correct:,} of {self.rows:,}), "
+            f"95 % interval {low:.2%} to {high:.2%}\n\n"
             f"label in rows, prediction in columns\n{body}"
         )
 
@@ -78,4 +78,4 @@ def score(predicted: Labels, labels: Labels, names: Sequence[str] = DIGITS) -> S
 
 
 def _share(part: int, whole: int) -> str:
-    return f"{part / whole:.2%}" if whole else "-"
+    return percent(part / whole) if whole else "-"

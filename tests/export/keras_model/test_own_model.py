@@ -1,6 +1,8 @@
 """`digit-export --model` of somebody's own Keras model: what it takes, gives and lacks."""
 
 import json
+import re
+import shutil
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -214,5 +216,21 @@ def test_a_failure_that_leaves_all_says_so(onnx: Callable[..., Result], tmp_path
     before = (tmp_path / "artifacts/own/manifest.json").read_bytes()
     limit = ("--tolerance", "max_difference=1e-5")
     failing = onnx("--precision", "float16", *limit, exit_code=1)
-    assert "1 file not published; what was there before in its place is unchanged" in failing.stderr
+    assert (
+        "Error: 1 file not published; what was there before in its place is unchanged; a model "
+        "that is trained longer may pass its gate; --tolerance LIMIT=NUMBER moves that\n"
+    ) in failing.stderr
+    assert "next:" not in failing.stdout
     assert (tmp_path / "artifacts/own/manifest.json").read_bytes() == before
+
+
+def test_where_nothing_was_before_nothing_is_unchanged_and_the_others_are_used(
+    onnx: Callable[..., Result], tmp_path: Path
+) -> None:
+    shutil.rmtree(tmp_path / "artifacts")
+    limit = ("--scale=1/255", "--tolerance", "max_difference=1e-5")
+    failing = onnx("--precision", "all", *limit, exit_code=1)
+    assert re.search(r"Error: . files? not published; a model that is trained", failing.stderr)
+    assert "onnx/own-float16.onnx" not in listed(tmp_path / "artifacts/own")
+    assert "onnx/own-float32.onnx" in listed(tmp_path / "artifacts/own")
+    assert "next:\n  digit-verify own " in failing.stdout

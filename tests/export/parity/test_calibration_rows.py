@@ -31,8 +31,9 @@ def test_the_seed_decides(digits: tuple[Any, Any]) -> None:
 def test_too_few_of_a_digit_are_an_error(digits: tuple[Any, Any]) -> None:
     pixels, labels = digits[0][:3000], digits[1][:3000]
     few = labels != 7
-    with pytest.raises(PixelsError, match=r"hold 0 of the digit 7; 50 of each"):
-        draw(pixels[few], labels[few], rows=500, seed=[0, 0])
+    said = r"^my\.csv: 0 rows that are not held out show the digit 7, and 50 of each .* --data$"
+    with pytest.raises(PixelsError, match=said):
+        draw(pixels[few], labels[few], rows=500, seed=[0, 0], file="my.csv")
 
 
 def test_rows_that_are_checked_are_not_drawn_from(data: Path) -> None:

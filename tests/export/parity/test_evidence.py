@@ -225,3 +225,19 @@ def break_int8(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
         monkeypatch.setattr(to_onnx, "int8", broken)
 
     return apply
+
+
+@pytest.mark.parametrize("lost", ["test", "all"])
+def test_figures_that_are_lost_are_left_out_of_the_page(lost: str, copy: Path) -> None:
+    path = copy / MANIFEST_NAME
+    document = json.loads(path.read_text())
+    for file in document["files"]:
+        file["parity"].pop("test")
+        if lost == "all":
+            file["parity"] = {}
+    path.write_text(json.dumps(document))
+    found = page.write(copy.parent)
+    if lost == "all":
+        assert found is None
+    else:
+        assert found and "4,000 validation rows right" in found.read_text()

@@ -32,3 +32,10 @@ def test_with_test_rows_they_are_predicted(source: Source) -> None:
     lines = next_steps([source], Path("test.csv"), None).splitlines()
     assert lines[1].startswith("  digit-predict test.csv --model own ")
     assert lines[2].endswith("--data test.csv")
+
+
+def test_the_commands_use_the_format_that_was_exported(source: Source) -> None:
+    for rows in (None, Path("test.csv")):
+        lines = next_steps([source], rows, None, "html").splitlines()
+        assert all(" --format html" in line for line in lines[1:])
+        assert "--format" not in next_steps([source], rows, None)

@@ -321,3 +321,16 @@ def test_an_interrupted_run_leaves_the_old_output(
     assert "Traceback" not in errors
     assert target.read_text() == "old"
     assert sorted(os.listdir(tmp_path)) == ["digits.csv", "labels.csv", "submission.csv"]
+
+
+def test_a_file_that_nobody_named_is_not_replaced_silently(
+    run: Run, write_pixels: Callable[..., Path], tmp_path: Path, digits: tuple[Pixels, Labels]
+) -> None:
+    rows = write_pixels(tmp_path / "rows.csv", digits[0][:3])
+    said = "note: submission.csv was there before and is replaced; -o names another file"
+    for again in (False, True):
+        result = run(predict, rows, "--model", "mlp", "--engine", "numpy")
+        assert result.exit_code == 0, result.output
+        assert (said in result.stderr) == again
+    named = run(predict, rows, "--model", "mlp", "--engine", "numpy", "-o", "submission.csv")
+    assert "replaced" not in named.stderr

@@ -69,6 +69,11 @@ def test_any_damaged_value_is_told_in_one_line(
             [0.9],
             "has a bad 'training.held_out': an interval of confidence has two ends",
         ),
+        (
+            ("training", "teacher", "members"),
+            1,
+            "has 1 as 'training.teacher.members'; expected an object",
+        ),
         (("unsure_below",), 1, "has an 'unsure_below' without a probability from 0 to 1"),
     ],
 )
