@@ -129,6 +129,8 @@ def train(
         import tensorflow as tf
 
         tf.config.list_physical_devices()
+        # It warns as soon as there are five networks, each of which has a graph of its own.
+        tf.get_logger().setLevel("ERROR")
         from digit_train.training import run
     from digit_train.training.history import Epoch
 

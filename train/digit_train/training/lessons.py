@@ -14,8 +14,10 @@ from typing import Final, Literal
 
 import numpy as np
 import tensorflow as tf
-from digit_runtime.contract import LABELS, Labels, Pixels, Probabilities
+from digit_runtime.contract import LABELS, PIXELS, Labels, Pixels, Probabilities
+from digit_runtime.errors import DigitError, InputReadError, first_line
 from digit_runtime.storage.atomic import replacing
+from digit_runtime.storage.records import RecordError
 from numpy.typing import NDArray
 
 from digit_train.outliers.glyphs import digits as font_digits
@@ -26,6 +28,7 @@ from digit_train.training.recipe import Augmentation
 
 Answer = Callable[[Pixels], Probabilities]
 Kind = Literal["wide", "near"]
+_MOST: Final = 99
 _WIDE: Final = Augmentation(rotation=13, scale=0.15, shear=0.2, shift=2, elastic_alpha=31)
 _NEAR: Final = Augmentation(rotation=8, scale=0.1, shear=0.1, shift=1, elastic_alpha=20)
 
@@ -50,6 +53,18 @@ class Plan:
         near: list[Kind] = ["near"] * self.near
         return wide + near
 
+    def check(self) -> None:
+        """Refuse a plan by which there are no lessons.
+
+        Raises:
+            RecordError: It is one.
+        """
+        if not (1 <= self.wide <= _MOST and 1 <= self.near <= _MOST and self.seed >= 0):
+            raise RecordError(
+                f"has a plan of {self.wide} and {self.near} lessons, seed {self.seed}; "
+                f"expected 1 to {_MOST} of each kind, and a seed of at least 0"
+            )
+
 
 PLAN: Final = Plan()
 _CHUNK: Final = 3000
@@ -62,6 +77,7 @@ def file_name(number: int) -> str:
 
 def write(
     folder: Path,
+    numbers: Sequence[int],
     pixels: Pixels,
     labels: Labels,
     fonts: Path,
@@ -69,10 +85,11 @@ def write(
     plan: Plan = PLAN,
     report: Callable[[str], None] = lambda line: None,
 ) -> None:
-    """Write all lessons that `folder` lacks.
+    """Write lessons, in the place of what has their names.
 
     Args:
         folder: Made if missing.
+        numbers: Of the lessons, from 1.
         pixels: uint8 ``[N, 784]``, training rows only.
         labels: uint8 ``[N]``.
         fonts: The folder of `digit_train.data.fonts.fetch`.
@@ -80,13 +97,13 @@ def write(
         plan: What to write.
         report: Called with a line about each lesson.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    if not numbers:
+        return
+    kinds = plan.kinds()
     nothing = outliers(round(2 * plan.outliers * len(pixels)), plan.seed, pixels, labels, fonts)
     strange, strange_labels = font_digits(fonts, held_out=False)
-    for number, kind in enumerate(plan.kinds(), 1):
-        path = folder / file_name(number)
-        if path.exists():
-            continue
+    for number in numbers:
+        kind = kinds[number - 1]
         random = np.random.default_rng([plan.seed, number])
         settings = plan.wide_distortion if kind == "wide" else plan.near_distortion
         bent = _bent(pixels, settings, plan.seed * 1000 + number)
@@ -107,16 +124,42 @@ def write(
             ]
         )
         order = random.permutation(len(all_pixels))
-        with replacing(path) as fresh, fresh.open("wb") as stream:
+        with replacing(folder / file_name(number)) as fresh, fresh.open("wb") as stream:
             np.savez(stream, pixels=all_pixels[order], targets=targets[order].astype(np.float16))
         agreed = np.mean(answers.argmax(axis=1) == labels)
-        report(f"lesson {number} of {len(plan.kinds())}: the teacher is right on {agreed:.2%}")
+        report(f"lesson {number} of {len(kinds)}: the teacher is right on {agreed:.2%}")
 
 
 def read(folder: Path, number: int) -> tuple[Pixels, NDArray[np.float32]]:
-    """Return a lesson: uint8 ``[N, 784]`` and float32 ``[N, 10]``."""
-    with np.load(folder / file_name(number)) as lesson:
-        return lesson["pixels"], lesson["targets"].astype(np.float32)
+    """Return a lesson: uint8 ``[N, 784]`` and float32 ``[N, 10]``.
+
+    Raises:
+        InputReadError: It is missing, damaged, or no lesson.
+    """
+    path = folder / file_name(number)
+    try:
+        with path.open("rb") as stream, np.load(stream) as lesson:
+            pixels, targets = lesson["pixels"], lesson["targets"]
+    except Exception as error:  # Whatever zip, zlib and numpy raise.
+        reason = getattr(error, "strerror", None) or first_line(error)
+        raise InputReadError(f"{path}: cannot be read as a lesson: {reason}") from error
+    if (pixels.dtype, pixels.shape[1:]) != (np.uint8, (PIXELS,)) or not len(pixels):
+        raise InputReadError(f"{path}: has no pixels as a lesson has them")
+    if targets.dtype != np.float16 or targets.shape != (len(pixels), LABELS):
+        raise InputReadError(f"{path}: has no answers as a lesson has them")
+    # What is not a number is not in this range, either.
+    if not ((targets >= 0) & (targets <= 1)).all():
+        raise InputReadError(f"{path}: has answers that are no probabilities")
+    return pixels, targets.astype(np.float32)
+
+
+def sound(folder: Path, number: int) -> bool:
+    """Tell whether a lesson is there and can be read."""
+    try:
+        read(folder, number)
+    except DigitError:
+        return False
+    return True
 
 
 def ensemble(members: Sequence[tuple[Answer, float]]) -> Answer:

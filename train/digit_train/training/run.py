@@ -1,6 +1,5 @@
 """From a training CSV to a model directory: the story that `digit-train` tells."""
 
-import shlex
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -23,6 +22,7 @@ from digit_train.training.held_out import HeldOut
 from digit_train.training.publish import publish
 from digit_train.training.recipes import RECIPES
 from digit_train.training.teacher import Teacher
+from digit_train.training.teacher_card import making
 
 
 def train(
@@ -68,7 +68,6 @@ def train(
     else:
         recipe = RECIPES[recipe_name, name]
         recipe = recipe if epochs is None else recipe.with_epochs(epochs)
-    taught_by = _teacher(teacher, data) if recipe.taught else None
     pixels, labels = read_csv(data)
     if labels is None:
         raise PixelsError(f"{data}: has no label column; training needs train.csv")
@@ -78,6 +77,7 @@ def train(
         )
     if (labels == labels[0]).all():
         raise PixelsError(f"{data}: has rows of the digit {labels[0]} only; give others, too")
+    taught_by = _teacher(teacher, data) if recipe.taught else None
     identity = {
         "model": name,
         "recipe": recipe_name,
@@ -131,9 +131,9 @@ def _teacher(folder: Path | None, data: Path) -> Teacher:
     if folder is None:
         raise InputNotFoundError(
             "a distilled recipe learns from a teacher: give --teacher, a folder made by "
-            + shlex.join(["digit-train", "--model", "teacher", "--data", str(data)])
+            + making(data)
         )
-    return Teacher(folder)
+    return Teacher(folder, data)
 
 
 def _held_out(model: keras.Model, pixels: Pixels, labels: Labels, first: int) -> HeldOut:

@@ -8,13 +8,12 @@ from typing import Any, Final
 import numpy as np
 import tensorflow as tf
 from digit_runtime.contract import LABELS, Pixels
-from digit_runtime.errors import InputNotFoundError
-from digit_runtime.models.manifest import sha256_of
+from digit_runtime.errors import InputNotFoundError, InputReadError, ModelFileError
 
 from digit_train.outliers.sketches.draw import sketches
 from digit_train.training import keras_files, lessons
-from digit_train.training.lessons import PLAN, Kind
-from digit_train.training.recipes import MEMBERS
+from digit_train.training.lessons import Kind
+from digit_train.training.teacher_card import TeacherCard, making
 
 LESSONS: Final = "lessons"
 # The answer to what is no digit is 0.1 ten times; that to a digit is never so even.
@@ -24,38 +23,46 @@ _SKETCHED_EPOCHS: Final = 3
 
 
 class Teacher:
-    """What ``digit-train --model teacher`` made.
+    """What ``digit-train --model teacher`` made, found whole: a training takes hours.
 
     Args:
-        folder: With ``MEMBER/model.keras`` of each member, and the lessons.
+        folder: With ``MEMBER/model.keras`` of each member, the lessons, and teacher.json.
+        data: The CSV that a student is trained on; the teacher must have learned from it.
 
     Raises:
-        InputNotFoundError: The folder has no complete set of lessons.
+        PixelsError: It is another one.
+        InputNotFoundError: Something is missing in the folder.
+        InputReadError: Something in it is damaged, or is not what teacher.json describes.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, data: Path) -> None:
         self.folder = folder
         self._lesson = lru_cache(maxsize=1)(self._read)
-        kinds = PLAN.kinds()
-        missing = [n for n in range(1, len(kinds) + 1) if not self._file(n).exists()]
-        if missing:
-            raise InputNotFoundError(
-                f"{self._file(missing[0])}: no such file; a teacher is made by "
-                f"digit-train --model teacher --out {folder}"
-            )
+        self._remedy = f"{making(data, folder)} checks the folder and makes what it lacks"
+        try:
+            self.card = TeacherCard.read(folder)
+            self.card.check(folder, data)
+            for number in range(1, len(self.card.plan.kinds()) + 1):
+                lessons.read(folder / LESSONS, number)
+        except (InputNotFoundError, InputReadError) as error:
+            raise type(error)(f"{error}; {self._remedy}") from error
 
     def describe(self) -> dict[str, Any]:
         """Return what decides its lessons: the hashes of its members, and its plan."""
-        members = {m.name: sha256_of(self.folder / m.name / "model.keras") for m in MEMBERS}
-        return {"members": members, "plan": asdict(PLAN)}
+        unknown = [member.name for member in self.card.members if member.trained_on is None]
+        return {
+            "members": {member.name: member.sha256 for member in self.card.members},
+            "plan": asdict(self.card.plan),
+            **({"trained_on_unknown_rows": unknown} if unknown else {}),
+        }
 
     def member(self, name: str) -> Any:
         """Return one of its networks, as published.
 
         Raises:
-            ModelFileError: Its file is missing or damaged.
+            ModelFileError: Its file is missing, damaged, or another network's.
         """
-        return keras_files.load(self.folder / name / "model.keras")
+        return member(self.folder, name)
 
     def lesson(
         self, kind: Kind, epoch: int, outliers: bool = True, sketched: float = 0.0
@@ -70,32 +77,46 @@ class Teacher:
 
         Returns:
             uint8 ``[N, 784]`` and the teacher's answers, float32 ``[N, 10]``.
+
+        Raises:
+            InputReadError: Its file was damaged meanwhile.
         """
         return self._lesson(kind, epoch, outliers, sketched)
 
     def _read(
         self, kind: Kind, epoch: int, outliers: bool, sketched: float
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        numbers = [number for number, k in enumerate(PLAN.kinds(), 1) if k == kind]
+        plan = self.card.plan
+        numbers = [number for number, k in enumerate(plan.kinds(), 1) if k == kind]
         number = numbers[(epoch - 1) % len(numbers)]
         pixels, targets = lessons.read(self.folder / LESSONS, number)
         if not outliers:
             digits = targets.max(axis=1) > _NOTHING
             pixels, targets = pixels[digits], targets[digits]
         if sketched:
-            random = np.random.default_rng([PLAN.seed, number, epoch])
+            random = np.random.default_rng([plan.seed, number, epoch])
             count = round(sketched * len(pixels))
-            some = _sketches(_SKETCHED_EPOCHS * count)
+            some = _sketches(_SKETCHED_EPOCHS * count, plan.seed)
             some = some[random.choice(len(some), count, replace=False)]
             pixels = np.concatenate([pixels, some])
             nothing = np.full((len(some), LABELS), 1 / LABELS, np.float32)
             targets = np.concatenate([targets, nothing])
         return tf.constant(pixels), tf.constant(targets)
 
-    def _file(self, number: int) -> Path:
-        return self.folder / LESSONS / lessons.file_name(number)
+
+def member(folder: Path, name: str) -> Any:
+    """Return a network of the teacher in `folder`.
+
+    Raises:
+        ModelFileError: Its file is missing, damaged, or another network's.
+    """
+    path = folder / name / "model.keras"
+    model = keras_files.load(path)
+    if model.name != name:
+        raise ModelFileError(f"{path}: is the network {model.name}, not the {name}")
+    return model
 
 
 @cache
-def _sketches(count: int) -> Pixels:
-    return sketches(np.random.default_rng(PLAN.seed), count)
+def _sketches(count: int, seed: int) -> Pixels:
+    return sketches(np.random.default_rng(seed), count)
