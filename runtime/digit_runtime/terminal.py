@@ -69,11 +69,16 @@ def track(items: Iterable[T], label: str, total: int | None = None) -> Iterator[
 def native_stderr_silenced() -> Iterator[None]:
     """Discard what C++ libraries print to the process's stderr inside.
 
-    LiteRT announces its delegate there and has no setting against it. For commands only:
-    in a library it would swallow the lines of other threads.
+    LiteRT announces its delegate there and has no setting against it. For commands, and for
+    the moment of that announcement: it swallows the lines of other threads, too.
     """
-    sys.stderr.flush()
-    saved = os.dup(2)
+    if sys.stderr is not None:
+        sys.stderr.flush()
+    try:
+        saved = os.dup(2)
+    except OSError:  # It is shut.
+        yield
+        return
     try:
         with open(os.devnull, "wb") as null:
             os.dup2(null.fileno(), 2)

@@ -77,8 +77,8 @@ def predict(
 
     Columns are pixel0 to pixel783 in any order, whole numbers from 0 to 255, with or
     without the header. A label column is scored: accuracy and confusion matrix; rows that
-    the model was trained on are called that. The output appears whole or not at all;
-    missing folders are made.
+    the model was trained on are called that. Rows of which it is unsure are counted. The
+    output appears whole or not at all; missing folders are made.
 
     INPUT may also be a .npy or .npz file of uint8 [N, 784] or [N, 28, 28], a Parquet file,
     an image file with one digit, or a folder of such. Of several inputs a third column, File,

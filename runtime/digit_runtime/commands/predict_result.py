@@ -22,6 +22,14 @@ def as_text(
     if picture is not None:
         lines.insert(0, f"{picture}: {classifier.labels[result.first]}")
     lines = list(map(one_line, lines))
+    if result.unsure:
+        ids = ", ".join(f"{row:,}" for row in result.unsure_ids)
+        lines.append(
+            f"unsure    {result.unsure / result.rows:.2%}  ({result.unsure:,} of {result.rows:,}), "
+            f"less probable than {classifier.unsure_below:.4f}: ImageId {ids}"
+            + ", ...; --probabilities writes all"
+            * (result.unsure > len(result.unsure_ids))
+        )
     if result.trained:
         rows, correct = result.trained.rows, result.trained.correct
         lines.append(
@@ -42,6 +50,8 @@ def as_json(
         "rows": result.rows,
         "digit": result.first if single and classifier.labels == DIGITS else None,
         "label": classifier.labels[result.first] if single else None,
+        "unsure": result.unsure,
+        "unsure_below": classifier.unsure_below,
         "output": str(output),
         "file": str(classifier.path),
         "model": classifier.model,

@@ -1,18 +1,23 @@
 """TFLite files through LiteRT (ai-edge-litert), or its predecessor tflite_runtime."""
 
 import threading
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from digit_runtime.contract import PIXELS, Pixels, Probabilities
 from digit_runtime.engines.signature import Tensor, classes_of
 from digit_runtime.engines.table import Session
 from digit_runtime.errors import EngineError, EngineNotInstalledError, ModelFileError, first_line
+from digit_runtime.terminal import native_stderr_silenced
 
 try:
     from ai_edge_litert.interpreter import Interpreter
 except ImportError:
     from tflite_runtime.interpreter import Interpreter
+
+# The first interpreter of a process announces its delegate. Taken for good by whoever makes it.
+_FIRST: Final = threading.Lock()
 
 
 class LiteRTSession:
@@ -49,9 +54,11 @@ class LiteRTSession:
 
 def open(content: bytes, path: Path, threads: int) -> Session:
     """Load the file with that many threads."""
+    first = _FIRST.acquire(blocking=False)
     try:
-        interpreter = Interpreter(model_content=content, num_threads=threads)
-        interpreter.allocate_tensors()
+        with native_stderr_silenced() if first else nullcontext():
+            interpreter = Interpreter(model_content=content, num_threads=threads)
+            interpreter.allocate_tensors()
     except (RuntimeError, ValueError) as error:
         raise ModelFileError(f"{path}: not a readable TFLite file: {first_line(error)}") from error
     except SystemError as error:

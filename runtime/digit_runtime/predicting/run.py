@@ -3,6 +3,9 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Final
+
+import numpy as np
 
 from digit_runtime.contract import Labels
 from digit_runtime.errors import PixelsError
@@ -16,6 +19,8 @@ from digit_runtime.predicting.submission import Submission
 from digit_runtime.predicting.training_rows import TrainingRows
 from digit_runtime.terminal import progress
 
+_SHOWN: Final = 5
+
 
 class AnswersError(PixelsError):
     """There are not as many labels as rows."""
@@ -28,6 +33,8 @@ class Predicted:
     Attributes:
         rows: How many there were.
         first: The class of the first.
+        unsure: Of how many the model is unsure; see `Classifier.unsure`.
+        unsure_ids: The ImageId of the first few of them.
         score: Of all labelled rows but those that the model was trained on.
         trained: Of the rows that it was trained on; no accuracy.
         warnings: What looked wrong with the pixels.
@@ -36,6 +43,8 @@ class Predicted:
 
     rows: int = 0
     first: int = 0
+    unsure: int = 0
+    unsure_ids: list[int] = field(default_factory=list)
     score: Score | None = None
     trained: Score | None = None
     warnings: list[str] = field(default_factory=list)
@@ -91,6 +100,10 @@ def predict(
                 if hardest:
                     hardest.see(pixels, probabilities, labels, file.source.name, file.rows)
             result.first = result.first if result.rows else int(digits[0])
+            unsure = np.flatnonzero(classifier.unsure(probabilities))
+            result.unsure += len(unsure)
+            some = unsure[: _SHOWN - len(result.unsure_ids)] + result.rows + 1
+            result.unsure_ids += some.tolist()
             file.rows += len(pixels)
             result.rows += len(pixels)
             advance(len(pixels))

@@ -334,3 +334,37 @@ def test_a_file_that_nobody_named_is_not_replaced_silently(
         assert (said in result.stderr) == again
     named = run(predict, rows, "--model", "mlp", "--engine", "numpy", "-o", "submission.csv")
     assert "replaced" not in named.stderr
+
+
+@pytest.mark.parametrize("noise", [0, 3, 40])
+def test_rows_of_which_the_model_is_unsure_are_told(
+    noise: int,
+    run: Run,
+    artifacts: Path,
+    write_pixels: Write,
+    tmp_path: Path,
+    test_digits: tuple[Pixels, Labels],
+) -> None:
+    classifier = load("tiny", engine="numpy", artifacts=artifacts)
+    assert classifier.unsure_below is not None
+    sure = test_digits[0][:600]
+    sure = sure[~classifier.unsure(classifier.predict_proba(sure))][:550]
+    pixels = sure.copy()
+    pixels[-noise or len(pixels) :] = np.random.default_rng(0).integers(0, 256, (noise, 784))
+    expected = 1 + np.flatnonzero(classifier.unsure(classifier.predict_proba(pixels)))
+    assert (len(expected) == 0) == (noise == 0)
+    rows = write_pixels(tmp_path / "rows.csv", pixels)
+    words = (rows, "--model", "tiny", "--engine", "numpy", "--artifacts", artifacts)
+    result = run(predict, *words)
+    assert result.exit_code == 0, result.output
+    lines = [line for line in result.stdout.splitlines() if line.startswith("unsure ")]
+    assert len(lines) == bool(noise)
+    for line in lines:
+        assert f"({len(expected)} of 550), less probable than {classifier.unsure_below:.4f}" in line
+        assert f": ImageId {', '.join(map(str, expected[:5]))}" in line
+        assert line.endswith(", ...; --probabilities writes all") == (len(expected) > 5)
+    document = json.loads(run(predict, *words, "--json").stdout)
+    assert document["unsure"] == len(expected)
+    assert document["unsure_below"] == classifier.unsure_below
+    header, *written = Path("submission.csv").read_text().splitlines()
+    assert header == "ImageId,Label" and all(line.count(",") == 1 for line in written)
