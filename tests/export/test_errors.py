@@ -141,7 +141,7 @@ def test_test_labels_of_other_rows(copy: Path, data: Path, tmp_path: Path) -> No
         *("--artifacts", copy.parent, "--data", data / "train.csv"),
         *("--test-data", data / "test.csv", "--test-labels", labels),
     )
-    assert f"{labels}: has 1 rows" in line
+    assert f"{labels}: has 1 row," in line
 
 
 def test_test_rows_and_their_labels_go_together(data: Path) -> None:

@@ -1,10 +1,12 @@
 """The `digit-card` command."""
 
+import shlex
 from pathlib import Path
 
 import click
 from digit_runtime.commands.command import DigitCommand, say
 from digit_runtime.commands.outputs import refuse_overwriting
+from digit_runtime.terminal import plural
 from digit_train.commands import options
 
 
@@ -54,7 +56,8 @@ def card(model: str, data: Path, labels: Path, others: Path | None, artifacts: P
     if others is None:
         say(
             f"note: {beside} is not there, so the cards tell nothing of letters, scribbles and "
-            f"digits of other hands; digit-data others --out {beside} fetches what that needs",
+            f"digits of other hands; digit-data others --out {shlex.quote(str(beside))} fetches "
+            "what that needs",
             err=True,
         )
     names = [from_artifacts(model)]
@@ -67,7 +70,9 @@ def card(model: str, data: Path, labels: Path, others: Path | None, artifacts: P
     )
     pixels, answers = read_csv(data)[0], read_labels(labels)
     if len(pixels) != len(answers):
-        raise PixelsError(f"{labels}: has {len(answers):,} rows, {data} has {len(pixels):,}")
+        raise PixelsError(
+            f"{labels}: has {plural(len(answers), 'row')}, {data} has {len(pixels):,}"
+        )
     for name in names:
         path = write(
             artifacts / name,

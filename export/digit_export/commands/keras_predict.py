@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 from digit_runtime.commands.command import DigitCommand, say
 from digit_runtime.commands.outputs import refuse_overwriting, replaced
+from digit_runtime.terminal import plural
 from digit_train.commands import options
 
 
@@ -56,7 +57,9 @@ def keras_predict(
     pixels, own = read_pixels(data, names)
     answers = read_labels(labels, names) if labels else own
     if answers is not None and len(answers) != len(pixels):
-        raise PixelsError(f"{labels}: has {len(answers):,} rows, {data} has {len(pixels):,}")
+        raise PixelsError(
+            f"{labels}: has {plural(len(answers), 'row')}, {data} has {len(pixels):,}"
+        )
     network = Network.load(source.path, source.pixels)
     predicted = network.predict(pixels).argmax(axis=1).astype("uint8")
     note = replaced(output)

@@ -1,5 +1,6 @@
 """The rows an export needs: training rows to calibrate with, others to check parity on."""
 
+import shlex
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -9,6 +10,7 @@ from digit_runtime.contract import DIGITS, Labels, Pixels
 from digit_runtime.errors import InputNotFoundError, PixelsError
 from digit_runtime.inputs.kaggle_csv import read_csv, read_labels
 from digit_runtime.models.manifest import sha256_of
+from digit_runtime.terminal import plural
 
 # What the notebook held out; used for models that do not say what they did.
 _VALIDATION_FRACTION: Final = 0.2
@@ -36,7 +38,7 @@ class Data:
         if not train.is_file():
             raise InputNotFoundError(
                 f"{train}: no such file; calibration and parity need training rows: "
-                f"run digit-data fetch --out {train.parent}"
+                f"run digit-data fetch --out {shlex.quote(str(train.parent))}"
             )
         self.train_path = train
         self.test_paths = test
@@ -79,7 +81,7 @@ class Data:
         labels = read_labels(self.test_paths[1], names)
         if len(pixels) != len(labels):
             raise PixelsError(
-                f"{self.test_paths[1]}: has {len(labels):,} rows, "
+                f"{self.test_paths[1]}: has {plural(len(labels), 'row')}, "
                 f"{self.test_paths[0]} has {len(pixels):,}"
             )
         return Rows(pixels, labels)
@@ -99,7 +101,8 @@ class Data:
         count = validation_rows or round(len(pixels) * _VALIDATION_FRACTION)
         if not 0 < count < len(pixels):
             raise PixelsError(
-                f"{self.train_path}: has {len(pixels):,} rows, too few to hold out {count:,}"
+                f"{self.train_path}: has {plural(len(pixels), 'row')}, too few to hold out "
+                f"{count:,}"
             )
         first_id = len(pixels) - count + 1
         checked = {"validation": Rows(pixels[-count:], labels[-count:], first_id)}

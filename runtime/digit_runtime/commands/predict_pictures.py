@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from digit_runtime.commands.command import say
-from digit_runtime.terminal import track
+from digit_runtime.terminal import plural, track
 
 if TYPE_CHECKING:
     from digit_runtime.models.classifier import Classifier
@@ -43,7 +43,8 @@ def predict_pictures(
     start = time.perf_counter()
     known = read_labels(labels, classifier.labels) if labels else None
     if known is not None and len(known) != len(files):
-        raise PixelsError(f"{labels}: has {len(known):,} rows for {len(files):,} pictures")
+        shown = plural(len(files), "picture")
+        raise PixelsError(f"{labels}: has {plural(len(known), 'row')} for {shown}")
     found = pictures.predict_pictures(files, classifier, transpose=transpose)
     answers = list(track(found, "predicting", len(files)))
     to_stdout = str(output) == "-"

@@ -14,6 +14,7 @@ from digit_runtime.inputs.kaggle_csv import read_labels
 from digit_runtime.inputs.open import read_pixels
 from digit_runtime.models.exported import export_command
 from digit_runtime.models.manifest import MANIFEST_NAME, Manifest, ModelFile, read_verified
+from digit_runtime.terminal import plural
 
 REFERENCE_NAME = "reference.npz"
 
@@ -44,7 +45,9 @@ def from_csv(
     pixels, own = read_pixels(data, names)
     answers = read_labels(labels, names) if labels else own
     if answers is not None and len(answers) != len(pixels):
-        raise PixelsError(f"{labels}: has {len(answers):,} rows, {data} has {len(pixels):,}")
+        raise PixelsError(
+            f"{labels}: has {plural(len(answers), 'row')}, {data} has {len(pixels):,}"
+        )
     return pixels[:rows], None if answers is None else answers[:rows]
 
 

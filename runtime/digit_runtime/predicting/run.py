@@ -17,7 +17,7 @@ from digit_runtime.predicting.hardest import Hardest
 from digit_runtime.predicting.score import Score, score
 from digit_runtime.predicting.submission import Submission
 from digit_runtime.predicting.training_rows import TrainingRows
-from digit_runtime.terminal import progress
+from digit_runtime.terminal import plural, progress
 
 _SHOWN: Final = 5
 
@@ -108,7 +108,7 @@ def predict(
             result.rows += len(pixels)
             advance(len(pixels))
     if answers is not None and len(answers) != result.rows:
-        raise AnswersError(f"has {len(answers):,} rows, the input has {result.rows:,}")
+        raise AnswersError(f"has {plural(len(answers), 'row')}, the input has {result.rows:,}")
     for file in files:
         file.add_to(result)
     return result

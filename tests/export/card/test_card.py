@@ -120,4 +120,4 @@ def test_mistakes_are_one_line(run: Run, copy: Path, rows: list[object]) -> None
     labels.write_text("ImageId,Label\n1,1\n")
     result = run(command, "--artifacts", copy, *rows)
     assert result.exit_code == 1
-    assert "has 1 rows" in result.stderr
+    assert "has 1 row," in result.stderr

@@ -283,7 +283,7 @@ def test_labels_of_another_length_publish_nothing(
     sample[1].write_text("ImageId,Label\n1,1\n")
     result = run(predict, sample[0], "--artifacts", artifacts, "--labels", sample[1])
     assert result.exit_code == 1
-    assert "has 1 rows" in result.stderr
+    assert "has 1 row," in result.stderr
     assert not Path("submission.csv").exists()
 
 

@@ -171,12 +171,13 @@ def test_nothing_to_resume_is_one_line(run: Run, data: Path) -> None:
     assert "no interrupted training to resume" in result.stderr
 
 
+@pytest.mark.parametrize(("epochs", "batch_size"), [(2, 32), (1, 3000)])
 def test_a_diverging_training_stops_with_its_reason(
-    run: Run, data: Path, monkeypatch: pytest.MonkeyPatch
+    epochs: int, batch_size: int, run: Run, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hot = replace(
         recipes.RECIPES["notebook", "mlp"],
-        phases=(Phase(epochs=2, learning_rate=1e30, schedule="constant", batch_size=32),),
+        phases=(Phase(epochs, learning_rate=1e30, schedule="constant", batch_size=batch_size),),
     )
     monkeypatch.setitem(recipes.RECIPES, ("notebook", "mlp"), hot)
     result = run(train, "--model", "mlp", "--data", data, "--recipe", "notebook", "--out", "out")
