@@ -256,7 +256,7 @@ def test_rows_of_other_classes_are_refused(
     )
     saved(tmp_path / "letters.keras", keras.Input((784,)), LAYERS.Dense(26))
     line = run(tmp_path / "letters.keras", *scale, exit_code=1).stderr
-    assert "the training rows give only 190 to calibrate with, up to 19 of each of 26" in line
+    assert f"{digit_rows}: gives only 190 rows to calibrate with, up to 19 of each of 26" in line
     assert "--data must hold rows of the model's own classes" in line
 
 
