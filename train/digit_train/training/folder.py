@@ -19,6 +19,8 @@ from digit_train.training.recipes import MEMBERS
 PATIENCE_S: Final = 600
 CHECKPOINT: Final = "checkpoint"
 STATE: Final = "state.json"
+LESSONS: Final = "lessons"
+"""Of a teacher."""
 # What digit-export and digit-card make of a model, beside the files that its manifest lists.
 _MADE_OF_IT: Final = (
     "README.md",
@@ -146,7 +148,7 @@ def written(folder: Path) -> list[Path]:
 def read_of_teacher(folder: Path) -> list[Path]:
     """Return what a training reads of a teacher's folder, which it must not write over."""
     members = [folder / member.name for member in MEMBERS]
-    lessons = folder / "lessons"
+    lessons = folder / LESSONS
     return [
         folder,
         *members,

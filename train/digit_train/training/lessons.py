@@ -53,6 +53,10 @@ class Plan:
         near: list[Kind] = ["near"] * self.near
         return wide + near
 
+    def numbers(self) -> range:
+        """Return the lessons' numbers, from 1."""
+        return range(1, self.wide + self.near + 1)
+
     def check(self) -> None:
         """Refuse a plan by which there are no lessons.
 

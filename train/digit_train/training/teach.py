@@ -22,7 +22,6 @@ from digit_train.training import fit, folder, history, lessons, run
 from digit_train.training.finished import Finished
 from digit_train.training.lessons import PLAN
 from digit_train.training.recipes import MEMBERS, RECIPES, Member
-from digit_train.training.teacher import LESSONS
 from digit_train.training.teacher import member as load_member
 from digit_train.training.teacher_card import CARD_NAME, Author, Data, TeacherCard
 
@@ -62,12 +61,11 @@ def teach(
         raise PixelsError(f"{data}: has no label column; training needs train.csv")
     count = fit.split(RECIPES[MEMBERS[0].recipe, MEMBERS[0].name], len(pixels))
     about = Data(data.name, sha256_of(data), len(pixels))
-    numbers = list(range(1, len(PLAN.kinds()) + 1))
-    make_room(out / LESSONS, map(lessons.file_name, numbers))
+    make_room(out / folder.LESSONS, map(lessons.file_name, PLAN.numbers()))
     new = [member for member in MEMBERS if not _is_there(out / member.name)]
     there = [_author(out, member, data, about) for member in MEMBERS if member not in new]
     known = _known(out, TeacherCard(about, tuple(there), PLAN, 0.0))
-    due = [n for n in numbers if not (known and lessons.sound(out / LESSONS, n))]
+    due = [n for n in PLAN.numbers() if not (known and lessons.sound(out / folder.LESSONS, n))]
     if due:
         say(_announcement(new, epochs, due, count))
     for member in new:
@@ -80,7 +78,9 @@ def teach(
     if not known:
         authors = tuple(_author(out, member, data, about) for member in MEMBERS)
         _replace_card(out, TeacherCard(about, authors, PLAN, accuracy), say)
-    lessons.write(out / LESSONS, due, pixels[:count], labels[:count], fonts, answer, report=say)
+    lessons.write(
+        out / folder.LESSONS, due, pixels[:count], labels[:count], fonts, answer, report=say
+    )
     return {"validation_accuracy": accuracy}
 
 
@@ -92,7 +92,7 @@ def _replace_card(out: Path, card: TeacherCard, say: Callable[[str], None]) -> N
                 f"note: no manifest.json tells what {out / author.name} was trained on; it is "
                 f"kept, and {CARD_NAME} says so"
             )
-    lessons_there = (out / LESSONS / lessons.file_name(n) for n in range(1, len(PLAN.kinds()) + 1))
+    lessons_there = (out / folder.LESSONS / lessons.file_name(n) for n in PLAN.numbers())
     folder.remove([file for file in (out / CARD_NAME, *lessons_there) if file.is_file()])
     card.write(out)
 
@@ -149,8 +149,7 @@ def _announcement(new: list[Member], epochs: int | None, due: list[int], rows: i
         lengths = [epochs or RECIPES[member.recipe, member.name].epochs for member in new]
         trained = [f"{m.name} ({length} epochs)" for m, length in zip(new, lengths, strict=True)]
         steps.append(f"trains {', '.join(trained)}")
-    if due:
-        steps.append(f"writes {len(due)} of {len(PLAN.kinds())} lessons, of {rows:,} digits each")
+    steps.append(f"writes {len(due)} of {len(PLAN.kinds())} lessons, of {rows:,} digits each")
     return f"the teacher {', then '.join(steps)}"
 
 

@@ -12,10 +12,10 @@ from digit_runtime.errors import InputNotFoundError, InputReadError, ModelFileEr
 
 from digit_train.outliers.sketches.draw import sketches
 from digit_train.training import keras_files, lessons
+from digit_train.training.folder import LESSONS
 from digit_train.training.lessons import Kind
 from digit_train.training.teacher_card import TeacherCard, making
 
-LESSONS: Final = "lessons"
 # The answer to what is no digit is 0.1 ten times; that to a digit is never so even.
 _NOTHING: Final = 0.11
 # They are drawn once for a training, which takes half a minute; each epoch has a third of them.
@@ -42,7 +42,7 @@ class Teacher:
         try:
             self.card = TeacherCard.read(folder)
             self.card.check(folder, data)
-            for number in range(1, len(self.card.plan.kinds()) + 1):
+            for number in self.card.plan.numbers():
                 lessons.read(folder / LESSONS, number)
         except (InputNotFoundError, InputReadError) as error:
             raise type(error)(f"{error}; {self._remedy}") from error
